@@ -1,0 +1,228 @@
+"""One untrusted value in, one clean value or the reason why not: shared by ingest and by the store's reader.
+
+A scraper writes `"12"`, `12.0`, `""`, `null`, `true` or `"n/a"` where a count belongs. Ingest turns the
+failures into rejections; the reader of a table that somebody else wrote turns them into "unknown".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+#: Postgres bigint and polars Int64 both end here.
+LARGEST_COUNT = 2**63 - 1
+#: No video of these platforms is older; a time before it is a scraper's zero.
+EARLIEST_MOMENT = datetime(2005, 1, 1, tzinfo=UTC)
+_LATEST_EPOCH_SECONDS = 32_503_680_000  # the year 3000: above it an epoch is in milliseconds
+_INTEGER = re.compile(r"[+-]?\d+(\.0*)?")
+_BLANK = frozenset({"", "null", "none"})
+
+
+class InvalidValueError(ValueError):
+    """A value cannot be read; the first argument is the reason's code."""
+
+
+def count(value: Any) -> int | None:
+    """Return a whole number of at least 0, or None for an absent one.
+
+    Raises InvalidValueError: `not_a_number`, `not_finite`, `not_whole`, `negative`, `out_of_range`.
+
+    >>> count("1200"), count(35.0), count(""), count(None)
+    (1200, 35, None, None)
+    """
+    if type(value) is int:
+        return _in_range(value)
+    if value is None:
+        return None
+    if isinstance(value, float):
+        return _in_range(_whole(value))
+    if isinstance(value, str):
+        return _count_from_text(value.strip())
+    raise InvalidValueError("not_a_number")
+
+
+def _count_from_text(text: str) -> int | None:
+    if text.lower() in _BLANK:
+        return None
+    if _INTEGER.fullmatch(text):
+        return _in_range(int(text.split(".")[0]))
+    return _in_range(_whole(_float(text)))
+
+
+def _float(text: str) -> float:
+    if "_" in text:  # Python's float reads 1_000; no export writes it
+        raise InvalidValueError("not_a_number")
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidValueError("not_a_number") from None
+
+
+def _whole(number: float) -> int:
+    if not math.isfinite(number):
+        raise InvalidValueError("not_finite")
+    if number != int(number):
+        raise InvalidValueError("not_whole")
+    return int(number)
+
+
+def _in_range(number: int) -> int:
+    if number < 0:
+        raise InvalidValueError("negative")
+    if number > LARGEST_COUNT:
+        raise InvalidValueError("out_of_range")
+    return number
+
+
+def seconds(value: Any) -> int | None:
+    """Return a duration in whole seconds (rounded), or None for an absent one; errors as `count`.
+
+    >>> seconds("14.6"), seconds(30)
+    (15, 30)
+    """
+    if isinstance(value, str) and value.strip().lower() not in _BLANK:
+        value = _float(value.strip())
+    if isinstance(value, float) and math.isfinite(value):
+        value = float(math.floor(value + 0.5))
+    return count(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """Return an aware UTC time from ISO 8601 text or an epoch in seconds or milliseconds, None for an absent one.
+
+    A time without a zone is taken as UTC. Raises InvalidValueError: `not_a_date`, `implausible_date`.
+
+    >>> moment(1690605974).isoformat(), moment("2023-07-29T04:46:14.000Z").isoformat()
+    ('2023-07-29T04:46:14+00:00', '2023-07-29T04:46:14+00:00')
+    """
+    if value is None or (isinstance(value, str) and value.strip().lower() in _BLANK):
+        return None
+    parsed = _moment(value)
+    if parsed < EARLIEST_MOMENT:
+        raise InvalidValueError("implausible_date")
+    return parsed
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"\d{9,}(\.\d*)?", text):
+            return _from_epoch(float(text))
+        try:
+            parsed = datetime.fromisoformat(text)
+            return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise InvalidValueError("not_a_date") from None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _from_epoch(float(value))
+    raise InvalidValueError("not_a_date")
+
+
+def _from_epoch(number: float) -> datetime:
+    if not math.isfinite(number):
+        raise InvalidValueError("not_a_date")
+    if number > _LATEST_EPOCH_SECONDS:
+        number /= 1000
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+    except OverflowError:
+        raise InvalidValueError("not_a_date") from None
+
+
+def text(value: Any) -> str | None:
+    """Return text, or None for an absent one; raises InvalidValueError `not_text` for a list, an object or a number.
+
+    NUL characters, which PostgreSQL cannot hold, and lone surrogates are replaced.
+
+    >>> text("  a caption "), text(None)
+    ('  a caption ', None)
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidValueError("not_text")
+    if value.isascii() and "\x00" not in value:
+        return value
+    return value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+
+
+def video_id(value: Any) -> str:
+    """Return a platform's id of a video as text.
+
+    Raises InvalidValueError: `missing_id`; `damaged_id` for a number that lost its digits in a spreadsheet.
+
+    >>> video_id(4464792840921294548), video_id(" 7e ")
+    ('4464792840921294548', '7e')
+    """
+    if value is None or value == "" or isinstance(value, bool):
+        raise InvalidValueError("missing_id")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) or not isinstance(value, str):
+        raise InvalidValueError("damaged_id")
+    cleaned = (text(value) or "").strip()
+    if not cleaned or cleaned.lower() in _BLANK:
+        raise InvalidValueError("missing_id")
+    if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", cleaned):
+        raise InvalidValueError("damaged_id")
+    return cleaned
+
+
+def tags(value: Any) -> list[str] | None:
+    """Return a list of hashtags without `#`, or None for an absent one.
+
+    Reads a list of texts, a list of objects with `name` or `title`, JSON text, or text split by commas or blanks.
+    Raises InvalidValueError `not_a_list`.
+
+    >>> tags([{"name": "fyp"}, "#dance"]), tags("a, b"), tags("#a #b"), tags("")
+    (['fyp', 'dance'], ['a', 'b'], ['a', 'b'], [])
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = _tags_from_text(value.strip())
+    if not isinstance(value, (list, tuple)):
+        raise InvalidValueError("not_a_list")
+    names = (_tag(item) for item in value)
+    return [name for name in names if name]
+
+
+def _tags_from_text(raw: str) -> Any:
+    if raw.startswith("["):
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise InvalidValueError("not_a_list") from None
+    if raw.lower() in {"null", "none"}:
+        return []
+    if raw.startswith("{"):
+        raise InvalidValueError("not_a_list")
+    return raw.split(",") if "," in raw else raw.split()
+
+
+def _tag(item: Any) -> str:
+    if isinstance(item, dict):
+        item = item.get("name") or item.get("title") or ""
+    if item is None:
+        return ""
+    if not isinstance(item, str):
+        raise InvalidValueError("not_a_list")
+    return (text(item) or "").strip().removeprefix("#")
+
+
+def lenient(parser: Any, value: Any) -> Any:
+    """Return what the parser makes of the value, or None where it cannot: for tables that somebody else wrote.
+
+    >>> lenient(count, "many") is None
+    True
+    """
+    try:
+        return parser(value)
+    except InvalidValueError:
+        return None

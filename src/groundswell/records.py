@@ -1,0 +1,190 @@
+"""The forms a video takes on its journey: frozen records, and how they become JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+TIERS = (1, 2, 3, 4, 5)
+#: The score a tier stands for: the middle of its range on 0–100 (DESIGN: tiers [0,25) [25,45) [45,65) [65,80) [80,100]).
+TIER_MIDPOINTS = (12.5, 35.0, 55.0, 72.5, 90.0)
+TIER_RANGES = ((0.0, 25.0), (25.0, 45.0), (45.0, 65.0), (65.0, 80.0), (80.0, 100.0))
+
+
+class Window(enum.StrEnum):
+    """How long a video has been watched when we predict."""
+
+    PUBLISH = "publish"
+    HOUR_1 = "1h"
+    HOUR_6 = "6h"
+    HOUR_24 = "24h"
+    OBSERVED = "observed"
+
+
+class Outcome(enum.StrEnum):
+    """What a check found."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Verdict(enum.StrEnum):
+    """What the gate returns."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason, by code: what was checked, what came out, and the numbers in a sentence."""
+
+    code: str
+    title: str
+    outcome: Outcome
+    explanation: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % interval and the rows it rests on; `low` and `high` are None where none exists."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TierReport:
+    """Precision and recall of one tier; None where the tier was never predicted or never occurred."""
+
+    tier: int
+    precision: float | None
+    recall: float | None
+    support: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says: the verdict, why in one line, what would have been enough, and every finding."""
+
+    verdict: Verdict
+    reason: str
+    enough: str
+    findings: tuple[Finding, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rejection:
+    """One row refused at ingest: where it stands, which field, the value seen, and why."""
+
+    file: str
+    line: int
+    field: str
+    value: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a version was made of: enough to say whether the same could be made again."""
+
+    data_hash: str
+    source: str
+    rows: int
+    first_posted_at: datetime | None
+    last_posted_at: datetime | None
+    code_version: str
+    settings: Mapping[str, Any]
+    seed: int
+    label: str
+    cut_points: tuple[float, ...] | None
+    as_of: datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One numbered model of a line, as the registry knows it."""
+
+    version: int
+    window: Window
+    created_at: datetime
+    source: str
+    artifact: str
+    training_rows: str
+    lineage: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    decision: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CalibrationVersion:
+    """One numbered fit of the score calibration: `1/(1+exp(a·x+b))` with x = score/100, and whether it serves."""
+
+    version: int
+    created_at: datetime
+    a: float
+    b: float
+    active: bool
+    reason: str
+    pairs: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the append-only history; `hash` covers everything before it."""
+
+    seq: int
+    at: str
+    kind: str
+    payload: str
+    previous_hash: str
+    hash: str
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the moment as an aware UTC time; a time without a zone is taken as UTC.
+
+    >>> utc(datetime(2025, 1, 2, 3)).isoformat()
+    '2025-01-02T03:00:00+00:00'
+    """
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def as_json(value: Any) -> Any:
+    """Return the value as plain JSON types: record fields in camelCase, times in ISO 8601 UTC.
+
+    Keys of mappings are data (tier numbers, feature names) and are left as they are.
+
+    >>> as_json(Estimate(0.5, None, 0.7, n=3))
+    {'value': 0.5, 'low': None, 'high': 0.7, 'n': 3}
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {camel(f.name): as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, datetime):
+        return utc(value).isoformat().replace("+00:00", "Z")
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def camel(name: str) -> str:
+    """Return a snake_case name in camelCase.
+
+    >>> camel("test_accuracy")
+    'testAccuracy'
+    """
+    return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)

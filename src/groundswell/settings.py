@@ -1,0 +1,141 @@
+"""One table of settings: name, default, one sentence. Read from the environment and from `.env`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from groundswell.errors import SettingsError
+
+_PREFIX = "GROUNDSWELL_"
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@\s]*)@")
+
+
+def _named(name: str, default: Any, sentence: str, **limits: Any) -> Any:
+    """Declare a setting whose variable does not carry the prefix."""
+    return Field(default, validation_alias=AliasChoices(name, name.lower()), description=sentence, **limits)
+
+
+class Settings(BaseSettings):
+    """Every setting of groundswell; `docs/settings.md` is made from this table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    database_url: SecretStr | None = _named(
+        "DATABASE_URL", None, "sqlite:///path or postgresql://…; unset means the embedded database in the home."
+    )
+    cron_secret: SecretStr | None = _named(
+        "CRON_SECRET", None, "Bearer of the cron endpoints; while it is unset every call is refused."
+    )
+    api_key: SecretStr | None = Field(None, description="Bearer of POST /api/predict; unset leaves it open.")
+    home: Path = Field(Path("groundswell-data"), description="Folder of the embedded database, artifacts and rejects.")
+    artifacts_url: str | None = Field(
+        None, description="file:// or s3:// folder of the models; unset means `artifacts` in the home."
+    )
+    s3_endpoint: str | None = Field(
+        None, description="URL of an S3 service other than Amazon's, such as Supabase Storage; keys as AWS_*."
+    )
+    training_data: Path | None = Field(
+        None, description="What `extract` writes and the fallback reads; unset means training-data.json in the home."
+    )
+    calibration_baseline: Path | None = Field(
+        None, description="What `baseline` writes; unset means calibration-baseline.json in the home."
+    )
+    label: Literal["views", "wes"] = Field("views", description="What the tiers of a retrain rank: views or wes.")
+    accuracy_floor: float = Field(0.60, ge=0, le=1, description="Holdout accuracy a model of `observed` needs.")
+    margin: float = Field(0.005, ge=0, le=1, description="Loss of RPS against the champion that the gate allows.")
+    min_rows: int = Field(500, ge=10, description="Scraped videos under which a retrain falls back to the training data.")
+    max_rows: int = Field(10_000, ge=10, description="Newest scraped videos that a retrain uses at most.")
+    min_comparable_rows: int = Field(
+        100, ge=2, description="Holdout rows new to the champion that a comparison needs."
+    )
+    seed: int = Field(42, ge=0, description="Seed of every split, fit and bootstrap.")
+    threads: int = Field(2, ge=1, le=256, description="Threads of one fit; more than the cores slows everything.")
+    bootstrap: int = Field(1_000, ge=100, le=100_000, description="Bootstrap draws behind every interval.")
+    time_limit_seconds: float = Field(120, gt=0, description="Seconds after which a retrain fails cleanly.")
+    drift_threshold: float = Field(0.15, gt=0, le=1, description="ECE above which the audit reports drift.")
+    pair_days: int = Field(90, ge=1, description="Days back from which the audit takes its pairs.")
+    min_pairs: int = Field(50, ge=2, description="Pairs that an audit needs.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("sqlite:///", "postgresql://", "postgres://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError("sqlite:///path, postgresql://… or postgres://…")
+        return value
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _known_artifacts(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("file://", "s3://")):
+            raise ValueError("a file:// or s3:// URL")
+        return value
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The URL of the database in use: DATABASE_URL, else the embedded SQLite file in the home."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home.absolute() / 'groundswell.db'}"
+
+    @property
+    def resolved_artifacts_url(self) -> str:
+        """The URL of the folder that holds the artifacts."""
+        return self.artifacts_url or f"file://{self.home.absolute() / 'artifacts'}"
+
+    @property
+    def training_data_path(self) -> Path:
+        """The file that `extract` writes and the fallback reads."""
+        return self.training_data or self.home / "training-data.json"
+
+    @property
+    def baseline_path(self) -> Path:
+        """The file that `baseline` writes."""
+        return self.calibration_baseline or self.home / "calibration-baseline.json"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of this process; raises SettingsError naming key, value and what is expected."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(dict(item)) for item in error.errors())) from None
+
+
+def variable(field: str) -> str:
+    """Return the environment variable of a field.
+
+    >>> variable("cron_secret"), variable("margin")
+    ('CRON_SECRET', 'GROUNDSWELL_MARGIN')
+    """
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{_PREFIX}{field.upper()}"
+
+
+def masked(url: str) -> str:
+    """Return the URL without its password, fit for messages and logs.
+
+    >>> masked("postgresql://ann:secret@db:5432/x")
+    'postgresql://ann:***@db:5432/x'
+    """
+    return _PASSWORD.sub(r"\1:***@", url)
+
+
+def _sentence(item: dict[str, Any]) -> str:
+    field = str(item["loc"][0]) if item["loc"] else ""
+    name = next((f for f in Settings.model_fields if field.upper() in {f.upper(), variable(f)}), field)
+    expected = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    key = variable(name) if name in Settings.model_fields else field
+    return f"{key}={masked(str(item['input']))!r}: expected {expected}"
