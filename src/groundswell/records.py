@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TIERS = (1, 2, 3, 4, 5)
-#: The score a tier stands for: the middle of its range on 0–100 (DESIGN: tiers [0,25) [25,45) [45,65) [65,80) [80,100]).
+#: The score a tier stands for: the middle of its range [0,25) [25,45) [45,65) [65,80) [80,100].
 TIER_MIDPOINTS = (12.5, 35.0, 55.0, 72.5, 90.0)
 TIER_RANGES = ((0.0, 25.0), (25.0, 45.0), (45.0, 65.0), (65.0, 80.0), (80.0, 100.0))
 
@@ -174,11 +174,7 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, datetime):
         return utc(value).isoformat().replace("+00:00", "Z")
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Path):
-        return str(value)
-    return value
+    return str(value) if isinstance(value, (enum.Enum, Path)) else value
 
 
 def camel(name: str) -> str:

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = _named(
-        "DATABASE_URL", None, "sqlite:///path or postgresql://…; unset means the embedded database in the home."
+        "DATABASE_URL",
+        None,
+        "sqlite:///path or postgresql://…; unset means the embedded database in the home.",
     )
     cron_secret: SecretStr | None = _named(
         "CRON_SECRET", None, "Bearer of the cron endpoints; while it is unset every call is refused."
@@ -47,7 +49,8 @@ class Settings(BaseSettings):
         None, description="URL of an S3 service other than Amazon's, such as Supabase Storage; keys as AWS_*."
     )
     training_data: Path | None = Field(
-        None, description="What `extract` writes and the fallback reads; unset means training-data.json in the home."
+        None,
+        description="What `extract` writes and the fallback reads; unset means training-data.json in the home.",
     )
     calibration_baseline: Path | None = Field(
         None, description="What `baseline` writes; unset means calibration-baseline.json in the home."
@@ -55,11 +58,11 @@ class Settings(BaseSettings):
     label: Literal["views", "wes"] = Field("views", description="What the tiers of a retrain rank: views or wes.")
     accuracy_floor: float = Field(0.60, ge=0, le=1, description="Holdout accuracy a model of `observed` needs.")
     margin: float = Field(0.005, ge=0, le=1, description="Loss of RPS against the champion that the gate allows.")
-    min_rows: int = Field(500, ge=10, description="Scraped videos under which a retrain falls back to the training data.")
-    max_rows: int = Field(10_000, ge=10, description="Newest scraped videos that a retrain uses at most.")
-    min_comparable_rows: int = Field(
-        100, ge=2, description="Holdout rows new to the champion that a comparison needs."
+    min_rows: int = Field(
+        500, ge=10, description="Scraped videos under which a retrain falls back to the training data."
     )
+    max_rows: int = Field(10_000, ge=10, description="Newest scraped videos that a retrain uses at most.")
+    min_comparable_rows: int = Field(100, ge=2, description="Holdout rows new to the champion that a comparison needs.")
     seed: int = Field(42, ge=0, description="Seed of every split, fit and bootstrap.")
     threads: int = Field(2, ge=1, le=256, description="Threads of one fit; more than the cores slows everything.")
     bootstrap: int = Field(1_000, ge=100, le=100_000, description="Bootstrap draws behind every interval.")

@@ -1,0 +1,1 @@
+"""The teaching loop: what a cron endpoint or a command runs from start to end."""

@@ -1,0 +1,1 @@
+"""What we keep: the database, the registry, the ledger and the artifacts."""

@@ -1,0 +1,239 @@
+"""The tables: the user's product tables as DESIGN describes them, and our own in schema `groundswell`.
+
+The user's tables are read as they are and created only where they are missing. Ours are migrated by Alembic;
+`migrations/` is the history, this file the present, and a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+SCHEMA = "groundswell"
+MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+
+type_bigint = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time: timestamptz on PostgreSQL, text `YYYY-MM-DD HH:MM:SS.ffffff` on SQLite."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the column type of the dialect."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.String())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        """Return what the driver stores."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).strftime(MOMENT_FORMAT)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Return the stored time as an aware one."""
+        if value is None:
+            return None
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+class JsonText(sa.types.TypeDecorator[Any]):
+    """A JSON value: jsonb on PostgreSQL, text on SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the column type of the dialect."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.JSONB(none_as_null=True))
+        return dialect.type_descriptor(sa.Text())
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Return what the driver stores."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Return the value that was stored."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return orjson.loads(value)
+
+
+uuid_text = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+text_list = JsonText().with_variant(postgresql.ARRAY(sa.Text()), "postgresql")
+
+users = sa.MetaData()
+
+scraped_videos = sa.Table(
+    "scraped_videos",
+    users,
+    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("platform", sa.Text, server_default="tiktok"),
+    sa.Column("platform_video_id", sa.Text),
+    sa.Column("video_url", sa.Text),
+    sa.Column("author", sa.Text),
+    sa.Column("author_url", sa.Text),
+    sa.Column("description", sa.Text),
+    sa.Column("views", sa.BigInteger),
+    sa.Column("likes", sa.BigInteger),
+    sa.Column("shares", sa.BigInteger),
+    sa.Column("comments", sa.BigInteger),
+    sa.Column("sound_name", sa.Text),
+    sa.Column("sound_url", sa.Text),
+    sa.Column("hashtags", text_list),
+    sa.Column("category", sa.Text),
+    sa.Column("duration_seconds", sa.Integer),
+    sa.Column("metadata", JsonText),
+    sa.Column("archived_at", Moment),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    sa.UniqueConstraint("platform", "platform_video_id"),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    users,
+    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("analysis_id", uuid_text),
+    sa.Column("user_id", uuid_text),
+    sa.Column("actual_views", sa.BigInteger),
+    sa.Column("actual_likes", sa.BigInteger),
+    sa.Column("actual_shares", sa.BigInteger),
+    sa.Column("actual_engagement_rate", sa.Numeric(10, 6, asdecimal=False)),
+    sa.Column("predicted_score", sa.Numeric(5, 2, asdecimal=False)),
+    sa.Column("actual_score", sa.Numeric(5, 2, asdecimal=False)),
+    sa.Column("delta", sa.Numeric(5, 2, asdecimal=False)),
+    sa.Column("platform", sa.Text),
+    sa.Column("platform_post_url", sa.Text),
+    sa.Column("deleted_at", Moment),
+    sa.Column("reported_at", Moment),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+)
+
+own = sa.MetaData(schema=SCHEMA)
+
+snapshots = sa.Table(
+    "snapshots",
+    own,
+    sa.Column("id", type_bigint, primary_key=True, autoincrement=True),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("platform_video_id", sa.Text, nullable=False),
+    sa.Column("observed_at", Moment),
+    sa.Column("views", sa.BigInteger),
+    sa.Column("likes", sa.BigInteger),
+    sa.Column("shares", sa.BigInteger),
+    sa.Column("comments", sa.BigInteger),
+    sa.Column("saves", sa.BigInteger),
+    sa.Column("author_followers", sa.BigInteger),
+    sa.Column("recorded_at", Moment, nullable=False),
+    sa.UniqueConstraint("platform", "platform_video_id", "observed_at", name="snapshots_one_per_moment"),
+)
+
+predictions = sa.Table(
+    "predictions",
+    own,
+    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("predicted_at", Moment, nullable=False),
+    sa.Column("window", sa.Text, nullable=False),
+    sa.Column("platform", sa.Text),
+    sa.Column("platform_video_id", sa.Text),
+    sa.Column("model_version", sa.Integer, nullable=False),
+    sa.Column("calibration_version", sa.Integer),
+    sa.Column("tier", sa.Integer, nullable=False),
+    sa.Column("probabilities", JsonText, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("calibrated_score", sa.Float, nullable=False),
+    sa.Column("features", JsonText, nullable=False),
+    sa.Column("input", JsonText, nullable=False),
+)
+
+prediction_outcomes = sa.Table(
+    "prediction_outcomes",
+    own,
+    sa.Column("prediction_id", uuid_text, primary_key=True),
+    sa.Column("actual_views", sa.BigInteger),
+    sa.Column("actual_tier", sa.Integer),
+    sa.Column("actual_score", sa.Float),
+    sa.Column("matured_at", Moment),
+    sa.Column("deleted_at", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+)
+
+model_versions = sa.Table(
+    "model_versions",
+    own,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("window", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("artifact", sa.Text, nullable=False),
+    sa.Column("training_rows", sa.Text, nullable=False),
+    sa.Column("lineage", JsonText, nullable=False),
+    sa.Column("evaluation", JsonText, nullable=False),
+    sa.Column("decision", JsonText, nullable=False),
+)
+
+aliases = sa.Table(
+    "aliases",
+    own,
+    sa.Column("window", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("moved_at", Moment, nullable=False),
+)
+
+calibrations = sa.Table(
+    "calibrations",
+    own,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("a", sa.Float, nullable=False),
+    sa.Column("b", sa.Float, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("pairs", sa.Integer, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    own,
+    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("window", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+    sa.Column("report", JsonText),
+)
+
+leases = sa.Table(
+    "leases",
+    own,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("renewed_at", Moment, nullable=False),
+)
+
+ledger = sa.Table(
+    "ledger",
+    own,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("previous_hash", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The HTTP face: cron endpoints, the prediction API and one table of errors."""
