@@ -37,7 +37,9 @@ class DatabaseError(GroundswellError):
 class ArtifactError(GroundswellError):
     """A stored model cannot be read or written, or is not what its name says."""
 
-    hint = "Check GROUNDSWELL_ARTIFACTS_URL and its credentials; `groundswell models rollback` serves the version before."
+    hint = (
+        "Check GROUNDSWELL_ARTIFACTS_URL and its credentials; `groundswell models rollback` serves the version before."
+    )
 
 
 class NoChampionError(GroundswellError):
@@ -76,7 +78,7 @@ class TimeLimitError(GroundswellError):
 class TrainingDataError(GroundswellError):
     """There is nothing usable to learn from."""
 
-    hint = "Run `groundswell ingest PATH` until there are 500 rows, or point GROUNDSWELL_TRAINING_DATA at a file of `extract`."
+    hint = "Run `groundswell ingest PATH` on 500 videos or more, or set GROUNDSWELL_TRAINING_DATA."
     http_status = 500
 
 

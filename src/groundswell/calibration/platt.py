@@ -1,0 +1,146 @@
+"""Score calibration: `calibrated = 1/(1+exp(a·x+b))`, fitted by maximum likelihood on outcome pairs.
+
+Source: Platt, "Probabilistic outputs for support vector machines" (1999), without his smoothing of the targets:
+ours are shares, not classes. A well-ordered score gives a < 0, since a higher score must raise the chance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+
+import numpy as np
+import polars as pl
+from scipy.linalg import LinAlgWarning
+from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from groundswell.calibration.scores import SMALLEST_PROBABILITY, Floats
+
+FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Platt:
+    """The sigmoid of a score in [0, 1]; decreasing in `a·x + b`."""
+
+    a: float
+    b: float
+
+    def apply(self, x: Floats) -> Floats:
+        """Return the calibrated shares.
+
+        >>> Platt(-4.0, 2.0).apply(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.1192, 0.5, 0.8808]
+        """
+        return np.asarray(expit(-(self.a * x + self.b)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlattFit:
+    """What a refit found: the sigmoid or None, whether it may serve, and why (not)."""
+
+    platt: Platt | None
+    active: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Grouped:
+    """Pairs with equal x folded into one: the likelihood needs only how many and the sum of their y."""
+
+    x: Floats
+    count: Floats
+    total: Floats
+
+
+def cross_entropy(p: Floats, y: Floats) -> Floats:
+    """Return −y·ln p − (1−y)·ln(1−p) of each pair; y may be any share in [0, 1].
+
+    >>> cross_entropy(np.array([0.5]), np.array([0.25])).round(4).tolist()
+    [0.6931]
+    """
+    clipped = np.clip(p, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return np.asarray(-y * np.log(clipped) - (1 - y) * np.log1p(-clipped))
+
+
+def fit_platt(x: Floats, y: Floats) -> Platt | str:
+    """Return the maximum-likelihood sigmoid of y on x, or in words why there is no finite one."""
+    return _fit(_grouped(x, y))
+
+
+def refit(x: Floats, y: Floats, min_pairs: int, seed: int) -> PlattFit:
+    """Return the fit and whether it may serve: a < 0 and a cross-validated log loss below leaving the scores alone."""
+    if len(x) < min_pairs:
+        return PlattFit(None, False, f"{len(x)} pairs, {min_pairs} are needed")
+    fitted = fit_platt(x, y)
+    if isinstance(fitted, str):
+        return PlattFit(None, False, fitted)
+    if fitted.a >= 0:
+        return PlattFit(fitted, False, f"a = {fitted.a:.4f} is not below 0: it would reverse the order of the scores")
+    alone, calibrated = float(cross_entropy(x, y).mean()), _cross_validated(x, y, seed)
+    if calibrated is None:
+        return PlattFit(fitted, False, "left alone: cross-validation leaves a part without a finite maximum")
+    comparison = f"cross-validated log loss {calibrated:.4f} against {alone:.4f} of the scores left alone, n {len(x)}"
+    if calibrated < alone:
+        return PlattFit(fitted, True, f"active: {comparison}")
+    return PlattFit(fitted, False, f"left alone: {comparison}")
+
+
+def _grouped(x: Floats, y: Floats) -> _Grouped:
+    table = pl.DataFrame({"x": x, "y": y}).group_by("x").agg(pl.len().alias("n"), pl.col("y").sum()).sort("x")
+    return _Grouped(table["x"].to_numpy(), table["n"].cast(pl.Float64).to_numpy(), table["y"].to_numpy())
+
+
+def _fit(pairs: _Grouped) -> Platt | str:
+    no_maximum = _no_finite_maximum(pairs)
+    if no_maximum:
+        return no_maximum
+    # Each pair is `y` of an occurrence and `1−y` of a non-occurrence at the same x, here in standard units.
+    centre = float(np.average(pairs.x, weights=pairs.count))
+    spread = float(np.sqrt(np.average((pairs.x - centre) ** 2, weights=pairs.count)))
+    standard = (pairs.x - centre) / spread
+    design = np.concatenate([standard, standard])[:, None]
+    weight = np.clip(np.concatenate([pairs.total, pairs.count - pairs.total]), 0.0, None)
+    occurred = np.repeat([1, 0], len(pairs.x))
+    kept = weight > 0
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            # Only the ratio of the weights matters; their mean at 1 keeps the tolerance meaningful at any n.
+            model.fit(design[kept], occurred[kept], sample_weight=weight[kept] / weight[kept].mean())
+        except (ConvergenceWarning, LinAlgWarning):
+            return "no finite maximum was found: the likelihood is flat"
+    slope, intercept = float(model.coef_[0, 0]) / spread, float(model.intercept_[0])
+    return Platt(a=-slope, b=slope * centre - intercept)
+
+
+def _no_finite_maximum(pairs: _Grouped) -> str | None:
+    """Return why the likelihood has no finite maximum: one score, one outcome, or scores that separate outcomes.
+
+    Source: Albert & Anderson, "On the existence of maximum likelihood estimates in logistic regression models",
+    Biometrika 71 (1984).
+    """
+    some, some_not = pairs.total > 0, pairs.total < pairs.count
+    if len(pairs.x) < 2:
+        return "no finite maximum: all scores are equal"
+    if not some.any() or not some_not.any():
+        return f"no finite maximum: every outcome is {'1' if some.any() else '0'}"
+    up, down = pairs.x[some], pairs.x[some_not]
+    if up.min() >= down.max() or up.max() <= down.min():
+        return "no finite maximum: one score separates all outcomes of 1 from all of 0"
+    return None
+
+
+def _cross_validated(x: Floats, y: Floats, seed: int) -> float | None:
+    fold = np.random.default_rng(seed).permutation(len(x)) % FOLDS
+    losses = 0.0
+    for number in range(FOLDS):
+        held = fold == number
+        fitted = fit_platt(x[~held], y[~held])
+        if isinstance(fitted, str):
+            return None
+        losses += float(cross_entropy(fitted.apply(x[held]), y[held]).sum())
+    return losses / len(x)

@@ -1,0 +1,166 @@
+"""The feature catalogue: each feature is one declaration, from which training, serving and docs are made.
+
+A feature is an expression over the canonical columns (`frames.STORED_VIDEO_SCHEMA`), so the same text builds
+five million training rows and one live request. All values are clipped to [0, 1].
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from groundswell.records import Window
+
+_SLICE_ROWS = 500_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature: its name, how it is computed, the earliest window that knows it, its unit and a sentence."""
+
+    name: str
+    expression: pl.Expr
+    known_at: Window
+    unit: str
+    sentence: str
+
+
+_views = pl.col("views").cast(pl.Float64)
+_likes = pl.col("likes").cast(pl.Float64)
+_shares = pl.col("shares").fill_null(0).cast(pl.Float64)
+_comments = pl.col("comments").fill_null(0).cast(pl.Float64)
+_saves = pl.col("saves").cast(pl.Float64)
+_followers = pl.col("author_followers")
+# The posting time, else the time the row was created; never the clock, or a retrain would teach the hour it ran at.
+_posted = pl.coalesce("posted_at", "created_at")
+
+
+def _per(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """Return a ratio, 0 where there is nothing to divide by."""
+    return pl.when(denominator > 0).then(numerator / denominator).otherwise(0.0)
+
+
+_FOLLOWER_TIER = (
+    pl.when(_followers.is_null())
+    .then(0.5)
+    .when(_followers < 10_000)
+    .then(0.1)
+    .when(_followers < 100_000)
+    .then(0.3)
+    .when(_followers < 500_000)
+    .then(0.5)
+    .when(_followers < 1_000_000)
+    .then(0.7)
+    .otherwise(0.9)
+)
+
+#: Window `observed`, in the order of the design; the names and the order are part of every stored model.
+OBSERVED = (
+    Feature("shareRate", _per(_shares, _views), Window.OBSERVED, "shares a view", "How often a view led to a share."),
+    Feature(
+        "commentRate", _per(_comments, _views), Window.OBSERVED, "comments a view", "How often a view led to a comment."
+    ),
+    Feature("likeRate", _per(_likes, _views), Window.OBSERVED, "likes a view", "How often a view led to a like."),
+    Feature(
+        "saveRate",
+        pl.coalesce(_per(_saves, _views), _per(0.15 * _likes, _views)),
+        Window.OBSERVED,
+        "bookmarks a view",
+        "How often a view led to a bookmark; 15 % of the likes where bookmarks are unknown.",
+    ),
+    Feature(
+        "shareToLikeRatio", _per(_shares, _likes), Window.OBSERVED, "shares a like", "Shares for each like; 0 without."
+    ),
+    Feature(
+        "commentToLikeRatio",
+        _per(_comments, _likes),
+        Window.OBSERVED,
+        "comments a like",
+        "Comments for each like; 0 without.",
+    ),
+    Feature(
+        "durationSeconds",
+        pl.col("duration_seconds").fill_null(30).cast(pl.Float64) / 180,
+        Window.PUBLISH,
+        "3 minutes",
+        "Length of the video; 30 s where it is unknown.",
+    ),
+    Feature(
+        "hashtagCount",
+        pl.col("hashtags").list.len().fill_null(0).cast(pl.Float64) / 30,
+        Window.PUBLISH,
+        "30 hashtags",
+        "Number of hashtags.",
+    ),
+    Feature(
+        "hasTrendingSound",
+        (pl.col("sound_name").fill_null("").str.contains(r"\S")).cast(pl.Float64),
+        Window.PUBLISH,
+        "0 or 1",
+        "Whether a sound is named.",
+    ),
+    Feature(
+        "captionLength",
+        pl.col("description").str.len_chars().fill_null(0).cast(pl.Float64) / 2000,
+        Window.PUBLISH,
+        "2,000 characters",
+        "Length of the caption.",
+    ),
+    Feature(
+        "hasFollowerData",
+        _followers.is_not_null().cast(pl.Float64),
+        Window.OBSERVED,
+        "0 or 1",
+        "Whether the creator's followers are known.",
+    ),
+    Feature("followerTier", _FOLLOWER_TIER, Window.OBSERVED, "step", "Creator size: .1 under 10k to .9 over 1M."),
+    Feature(
+        "viewsPerFollower",
+        pl.when(_followers > 0).then(_views / _followers.cast(pl.Float64) / 50).otherwise(0.0),
+        Window.OBSERVED,
+        "50 views a follower",
+        "Views for each follower of the creator; 0 where followers are unknown or none.",
+    ),
+    Feature(
+        "weekdayPosted",
+        (_posted.dt.weekday().cast(pl.Float64) % 7 / 6).fill_null(0.5),
+        Window.PUBLISH,
+        "week from Sunday",
+        "UTC weekday of the posting.",
+    ),
+    Feature(
+        "hourPosted",
+        (_posted.dt.hour().cast(pl.Float64) / 23).fill_null(0.5),
+        Window.PUBLISH,
+        "day",
+        "UTC hour of the posting.",
+    ),
+)
+
+
+def names(features: tuple[Feature, ...] = OBSERVED) -> tuple[str, ...]:
+    """Return the names, in the order of the columns of `matrix`.
+
+    >>> names()[:3]
+    ('shareRate', 'commentRate', 'likeRate')
+    """
+    return tuple(feature.name for feature in features)
+
+
+def compute(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> pl.DataFrame:
+    """Return one row of features a video, Float64 in [0, 1], never null.
+
+    Works slice by slice, so that the memory beyond input and output does not grow with the number of rows.
+    """
+    expressions = [feature.expression.clip(0.0, 1.0).alias(feature.name) for feature in features]
+    if videos.height <= _SLICE_ROWS:
+        return videos.select(expressions)
+    return pl.concat([part.select(expressions) for part in videos.iter_slices(_SLICE_ROWS)], rechunk=False)
+
+
+def matrix(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> npt.NDArray[np.float64]:
+    """Return the features as an array of shape (videos, features)."""
+    return compute(videos, features).to_numpy(order="c")

@@ -1,0 +1,75 @@
+"""Two candidates, `logistic` and `boosted`: tuned and chosen on rows that the holdout never saw."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from groundswell.calibration.scores import log_loss
+from groundswell.calibration.temperature import Temperature, choose_temperature
+from groundswell.learners import Check, Part, fit_boosted, fit_logistic, rounds_of
+from groundswell.model import Estimator
+
+#: Inverse ridge penalties that the selection rows choose from.
+INVERSE_RIDGES = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+MAX_ROUNDS = 600
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A kind of estimator with its tuned setting, and its log loss on the selection rows."""
+
+    kind: str
+    setting: float
+    selection_log_loss: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trained:
+    """The winner refitted on all training rows, its calibrator, and how the candidates did."""
+
+    estimator: Estimator
+    calibrator: Temperature
+    candidates: tuple[Candidate, ...]
+    selection_rows: int
+
+
+def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int, check: Check) -> Trained:
+    """Return the better candidate, refitted on all rows.
+
+    `selection` marks the rows that tune, choose and calibrate; the others fit the candidates meanwhile. The winner
+    is the candidate of least log loss there, and its temperature is found on the same rows by cross-validation.
+    """
+    fitting, judging = rows.where(~selection), rows.where(selection)
+    if len(np.unique(fitting.tiers)) < 2 or not len(judging):
+        fitting, judging = rows, rows
+    contenders = [_tuned_logistic(fitting, judging, check), _tuned_boosted(fitting, judging, seed, threads, check)]
+    winner, fitted = min(contenders, key=lambda contender: contender[0].selection_log_loss)
+    calibrator = choose_temperature(fitted.probabilities(judging.features), judging.tiers)
+    check()
+    refitted = (
+        fit_logistic(rows, winner.setting)
+        if winner.kind == "logistic"
+        else fit_boosted(rows, int(winner.setting), seed, threads, check)
+    )
+    return Trained(refitted, calibrator, tuple(candidate for candidate, _ in contenders), len(judging))
+
+
+def _tuned_logistic(fitting: Part, judging: Part, check: Check) -> tuple[Candidate, Estimator]:
+    tuned = []
+    for inverse_ridge in INVERSE_RIDGES:
+        check()
+        estimator = fit_logistic(fitting, inverse_ridge)
+        tuned.append((Candidate("logistic", inverse_ridge, _loss(estimator, judging)), estimator))
+    return min(tuned, key=lambda pair: pair[0].selection_log_loss)
+
+
+def _tuned_boosted(fitting: Part, judging: Part, seed: int, threads: int, check: Check) -> tuple[Candidate, Estimator]:
+    estimator = fit_boosted(fitting, MAX_ROUNDS, seed, threads, check, judging)
+    return Candidate("boosted", float(rounds_of(estimator)), _loss(estimator, judging)), estimator
+
+
+def _loss(estimator: Estimator, rows: Part) -> float:
+    return float(log_loss(estimator.probabilities(rows.features), rows.tiers).mean())

@@ -1,0 +1,180 @@
+"""The stored videos as the stages read them: typed rows out of a table that may be somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from groundswell import parsing
+from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
+from groundswell.store import tables
+from groundswell.store.database import Columns, Database
+
+_VIDEOS = tables.scraped_videos.c
+#: Rows that a retrain of window `observed` may use.
+_USABLE = (_VIDEOS.views > 0, _VIDEOS.likes.is_not(None))
+_TEXTS = ("platform", "platform_video_id", "author", "description", "sound_name")
+_NUMBERS = ("views", "likes", "shares", "comments", "duration_seconds")
+_RAW: Columns = {
+    "id": pl.String,
+    **dict.fromkeys(_TEXTS, pl.String),
+    **dict.fromkeys(_NUMBERS, pl.Int64),
+    "hashtags": pl.String,
+    "metadata": pl.String,
+    "created_at": pl.String,
+}
+_DATED: Columns = {"id": pl.String, "metadata": pl.String, "created_at": pl.String}
+
+
+def count_usable(database: Database) -> int:
+    """Return how many stored videos a retrain of window `observed` may use."""
+    with database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).where(*_USABLE)).scalar_one())
+
+
+def newest(database: Database, limit: int, as_of: datetime) -> pl.DataFrame:
+    """Return at most `limit` usable videos, newest `created_at` first, ties by newest posting time.
+
+    Only videos that were observed (scraped, else created) and posted by `as_of` are returned. The columns are
+    those of `frames.STORED_VIDEO_SCHEMA`.
+    """
+    dated = _dates(database.read_frame(_dated(database, limit, as_of), _DATED))
+    known = dated.filter(
+        pl.coalesce("scraped_at", "created_at").fill_null(as_of) <= as_of,
+        pl.col("posted_at").fill_null(as_of) <= as_of,
+    )
+    order = ["created_at", "posted_at", "id"]
+    chosen = known.sort(order, descending=[True, True, False], nulls_last=True).head(limit)["id"].to_list()
+    rows = _typed(database.read_frame(_selected(database, chosen), _RAW))
+    return rows.sort(["created_at", "posted_at", "key"], descending=[True, True, False], nulls_last=True)
+
+
+def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
+    """Yield the non-archived videos in the order of their row id, `size` at a time."""
+    after: str | None = None
+    while True:
+        statement = _raw(database).where(_VIDEOS.archived_at.is_(None)).order_by(_VIDEOS.id).limit(size)
+        if after is not None:
+            statement = statement.where(_VIDEOS.id > after)
+        raw = database.read_frame(statement, _RAW)
+        if not raw.height:
+            return
+        after = raw["id"][-1]
+        yield _typed(raw)
+
+
+def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:
+    """Select id, metadata and dates of the rows that can be among the newest."""
+    statement = sa.select(_VIDEOS.id, _json(database, _VIDEOS.metadata), _text_moment(database)).where(*_USABLE)
+    with database.read() as connection:
+        if as_of < database.now(connection):
+            return statement  # rows may be newer than they were known: every one has to be looked at
+        edge = connection.execute(
+            sa.select(_moment_order(database))
+            .where(*_USABLE)
+            .order_by(sa.desc(_moment_order(database)))
+            .offset(limit - 1)
+            .limit(1)
+        ).scalar()
+    return statement if edge is None else statement.where(_moment_order(database) >= edge)
+
+
+def _selected(database: Database, ids: list[str]) -> sa.Select[Any]:
+    # One JSON parameter instead of ten thousand: SQLite and PostgreSQL both take a list apart themselves.
+    listed = orjson.dumps(ids).decode()
+    if database.is_postgres:
+        chosen = sa.select(sa.func.jsonb_array_elements_text(sa.cast(listed, postgresql.JSONB)).cast(postgresql.UUID))
+        return _raw(database).where(_VIDEOS.id.in_(chosen))
+    each = sa.func.json_each(listed).table_valued("value")
+    return _raw(database).where(_VIDEOS.id.in_(sa.select(each.c.value)))
+
+
+def _raw(database: Database) -> sa.Select[Any]:
+    return sa.select(
+        _text(database, _VIDEOS.id),
+        *(_VIDEOS[name] for name in (*_TEXTS, *_NUMBERS)),
+        _json(database, _VIDEOS.hashtags),
+        _json(database, _VIDEOS.metadata),
+        _text_moment(database),
+    )
+
+
+def _text(database: Database, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(column, sa.Text) if database.is_postgres else column
+
+
+def _json(database: Database, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return the column as JSON text: text[] and jsonb alike on PostgreSQL; SQLite keeps it as text already."""
+    if database.is_postgres:
+        return sa.cast(sa.func.to_jsonb(column), sa.Text)
+    return sa.type_coerce(column, sa.Text)
+
+
+def _text_moment(database: Database) -> sa.ColumnElement[Any]:
+    return _text(database, sa.type_coerce(_VIDEOS.created_at, sa.Text))
+
+
+def _moment_order(database: Database) -> sa.ColumnElement[Any]:
+    """Return what orders rows by created_at; on SQLite ISO text, be it written with a blank or a T."""
+    if database.is_postgres:
+        return _VIDEOS.created_at
+    return sa.func.replace(sa.type_coerce(_VIDEOS.created_at, sa.Text), "T", " ")
+
+
+def _dates(raw: pl.DataFrame) -> pl.DataFrame:
+    metadata = [_object(text) for text in raw["metadata"]]
+    return raw.select(
+        "id",
+        _moments("created_at", raw["created_at"].to_list()),
+        _moments("posted_at", [entry.get("uploaded_at") for entry in metadata]),
+        _moments("scraped_at", [entry.get("scraped_at") for entry in metadata]),
+    )
+
+
+def _typed(raw: pl.DataFrame) -> pl.DataFrame:
+    """Return the canonical columns; what cannot be read in somebody else's row is unknown, not an error."""
+    metadata = [_object(text) for text in raw["metadata"]]
+    platform = pl.col("platform").fill_null("tiktok")
+    return raw.with_columns(
+        platform.alias("platform"),
+        pl.coalesce(platform + ":" + pl.col("platform_video_id"), pl.col("id")).alias("key"),
+        *(pl.when(pl.col(name) >= 0).then(pl.col(name)).alias(name) for name in _NUMBERS),
+        pl.Series("hashtags", [_tags(text) for text in raw["hashtags"]], dtype=pl.List(pl.String)),
+        _counts("saves", [entry.get("bookmarks") for entry in metadata]),
+        _counts("author_followers", [entry.get("followers") for entry in metadata]),
+        _moments("posted_at", [entry.get("uploaded_at") for entry in metadata]),
+        _moments("scraped_at", [entry.get("scraped_at") for entry in metadata]),
+        _moments("created_at", raw["created_at"].to_list()),
+        pl.Series(
+            "source", [parsing.lenient(parsing.text, entry.get("source")) for entry in metadata], dtype=pl.String
+        ),
+        *(pl.lit(None, pl.String).alias(name) for name in ("video_url", "author_url", "sound_url", "category")),
+    ).select(STORED_VIDEO_SCHEMA)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """Return the JSON object in the text, an empty one for anything else (null, "text", [], malformed)."""
+    try:
+        value = orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _tags(text: str | None) -> list[str] | None:
+    tags: list[str] | None = parsing.lenient(parsing.tags, text)
+    return tags
+
+
+def _counts(name: str, values: list[Any]) -> pl.Series:
+    return pl.Series(name, [parsing.lenient(parsing.count, value) for value in values], dtype=pl.Int64)
+
+
+def _moments(name: str, values: list[Any]) -> pl.Series:
+    return pl.Series(name, [parsing.lenient(parsing.moment, value) for value in values], dtype=MOMENT)
