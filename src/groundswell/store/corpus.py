@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from groundswell import parsing
 from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
 from groundswell.store import tables
-from groundswell.store.database import Columns, Database
+from groundswell.store.database import Columns, Database, frame_of
 
 _VIDEOS = tables.scraped_videos.c
 #: Rows that a retrain of window `observed` may use.
@@ -52,21 +52,17 @@ def newest(database: Database, limit: int, as_of: datetime) -> pl.DataFrame:
     order = ["created_at", "posted_at", "id"]
     chosen = known.sort(order, descending=[True, True, False], nulls_last=True).head(limit)["id"].to_list()
     rows = _typed(database.read_frame(_selected(database, chosen), _RAW))
-    return rows.sort(["created_at", "posted_at", "key"], descending=[True, True, False], nulls_last=True)
+    usable = rows.filter(pl.col("views") > 0, pl.col("likes").is_not_null())
+    return usable.sort(["created_at", "posted_at", "key"], descending=[True, True, False], nulls_last=True)
 
 
 def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
-    """Yield the non-archived videos in the order of their row id, `size` at a time."""
-    after: str | None = None
-    while True:
-        statement = _raw(database).where(_VIDEOS.archived_at.is_(None)).order_by(_VIDEOS.id).limit(size)
-        if after is not None:
-            statement = statement.where(_VIDEOS.id > after)
-        raw = database.read_frame(statement, _RAW)
-        if not raw.height:
-            return
-        after = raw["id"][-1]
-        yield _typed(raw)
+    """Yield the non-archived videos `size` at a time, all as they stood at one moment, in no particular order."""
+    statement = _raw(database).where(_VIDEOS.archived_at.is_(None))
+    with database.read() as connection:
+        result = connection.execution_options(stream_results=True).execute(statement)
+        while rows := result.fetchmany(size):
+            yield _typed(frame_of(rows, _RAW))
 
 
 def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,16 +183,14 @@ def collect(cursor: Any, schema: Columns) -> pl.DataFrame:
     """Return what is left in a DB-API cursor as a frame, read in slices so that few Python objects live at once."""
     slices = []
     while rows := cursor.fetchmany(_BULK_ROWS):
-        columns = zip(*rows, strict=True)
-        slices.append(
-            pl.DataFrame(
-                [
-                    pl.Series(n, list(c), dtype=t, strict=False)
-                    for (n, t), c in zip(schema.items(), columns, strict=True)
-                ]
-            )
-        )
+        slices.append(frame_of(rows, schema))
     return pl.concat(slices, rechunk=True) if slices else pl.DataFrame(schema=schema)
+
+
+def frame_of(rows: Sequence[Any], schema: Columns) -> pl.DataFrame:
+    """Return rows of plain values as a frame; a value that does not fit its column is null."""
+    columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([pl.Series(name, list(column), dtype=dtype, strict=False) for (name, dtype), column in columns])
 
 
 def _with_driver(url: str) -> URL:
