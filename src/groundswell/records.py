@@ -73,9 +73,9 @@ class TierReport:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate says: the verdict, why in one line, what would have been enough, and every finding."""
+    """What the gate returns: promote or hold, why in one line, what would have been enough, and every finding."""
 
-    verdict: Verdict
+    decision: Verdict
     reason: str
     enough: str
     findings: tuple[Finding, ...]

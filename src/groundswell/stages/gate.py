@@ -18,6 +18,8 @@ from groundswell.records import Decision, Estimate, Finding, Outcome, Verdict
 
 #: Metrics without which nothing is promoted.
 REQUIRED = ("accuracy", "rps", "logLoss", "brier", "qwk", "withinOne")
+#: The finding that compares with the champion; the others are numbered G1–G4.
+CHAMPION = "G5"
 CONFIDENCE = 0.95
 #: What "2 points worse" means on the scale of RPS.
 WORSE = 0.02
@@ -141,7 +143,7 @@ def decide(
 
 def _lets_pass(finding: Finding, standing: Standing) -> bool:
     if finding.outcome is Outcome.NOT_APPLICABLE:
-        return finding.code == "champion" and standing in {Standing.FIRST, Standing.LIVE_OVER_FALLBACK}
+        return finding.code == CHAMPION and standing in {Standing.FIRST, Standing.LIVE_OVER_FALLBACK}
     return finding.outcome is Outcome.PASSED
 
 
@@ -153,31 +155,31 @@ def _finding(code: str, title: str, passed: bool | None, explanation: str) -> Fi
 def _policy(policy: Policy) -> tuple[Finding, str]:
     missing = [field.name for field in dataclasses.fields(policy) if getattr(policy, field.name) is None]
     said = f"The policy sets no {', '.join(missing)}" if missing else "Every threshold is set"
-    return _finding("policy", "Policy is complete", not missing, said), "A policy with every threshold set."
+    return _finding("G1", "Policy is complete", not missing, said), "A policy with every threshold set."
 
 
 def _metrics(metrics: Mapping[str, Estimate]) -> tuple[Finding, str]:
     bad = [name for name in REQUIRED if name not in metrics or not math.isfinite(metrics[name].value)]
     said = f"No finite value of {', '.join(bad)}" if bad else f"All {len(REQUIRED)} required metrics are finite"
-    return _finding("metrics", "Metrics are complete", not bad, said), "A finite value of every required metric."
+    return _finding("G3", "Metrics are complete", not bad, said), "A finite value of every required metric."
 
 
 def _tiers(count: int) -> tuple[Finding, str]:
     said = f"The training rows hold {count} of 5 tiers"
-    return _finding("tiers", "At least two tiers to tell apart", count >= 2, said), "Training rows of two tiers."
+    return _finding("G2", "At least two tiers to tell apart", count >= 2, said), "Training rows of two tiers."
 
 
 def _floor(accuracy: Estimate | None, policy: Policy) -> tuple[Finding, str]:
     title = "Accuracy floor"
     if accuracy is None or policy.accuracy_floor is None or math.isnan(accuracy.value):
-        return _finding("accuracy_floor", title, None, "Accuracy or floor is missing"), "An accuracy and a floor."
+        return _finding("G4", title, None, "Accuracy or floor is missing"), "An accuracy and a floor."
     floor = policy.accuracy_floor
     passed = accuracy.value >= floor
     said = f"Test accuracy {accuracy.value:.1%} {'at or above' if passed else 'below'} {_percent(floor)} gate"
     needed = math.ceil(floor * accuracy.n - 1e-9)
     got = round(accuracy.value * accuracy.n)
     return (
-        _finding("accuracy_floor", title, passed, said),
+        _finding("G4", title, passed, said),
         f"{needed:,} of {accuracy.n:,} holdout videos right; it had {got:,}.",
     )
 
@@ -189,28 +191,28 @@ def _percent(share: float) -> str:
 def _champion(standing: Standing, comparison: Comparison | None, policy: Policy) -> tuple[Finding, str]:
     title = "Not worse than the champion"
     if standing is Standing.FIRST:
-        return _finding("champion", title, None, "no champion exists, so the floor alone decides"), ""
+        return _finding(CHAMPION, title, None, "no champion exists, so the floor alone decides"), ""
     if standing is Standing.LIVE_OVER_FALLBACK:
         said = "the champion is a fallback model, which a model of live rows replaces on the floor alone"
-        return _finding("champion", title, None, said), ""
+        return _finding(CHAMPION, title, None, said), ""
     if standing is Standing.FALLBACK_OVER_LIVE:
         said = "A fallback model never replaces a champion trained on live rows"
-        return _finding("champion", title, False, said), "Enough scraped videos to train on."
+        return _finding(CHAMPION, title, False, said), "Enough scraped videos to train on."
     if comparison is None or policy.margin is None or policy.min_comparable_rows is None:
-        return _finding("champion", title, None, "There is no comparison with the champion"), "A comparison."
+        return _finding(CHAMPION, title, None, "There is no comparison with the champion"), "A comparison."
     return _contest(title, comparison, policy.margin, policy.min_comparable_rows)
 
 
 def _contest(title: str, found: Comparison, margin: float, min_rows: int) -> tuple[Finding, str]:
     if not found.same_rows:
         said = f"Champion {found.champion} was scored on other rows, so the two cannot be compared"
-        return _finding("champion", title, False, said), "Both scored on the same rows."
+        return _finding(CHAMPION, title, False, said), "Both scored on the same rows."
     if found.n < min_rows or math.isnan(found.upper):
         said = (
             f"Only {found.n:,} holdout rows of {found.creators:,} creators are new to champion {found.champion}: "
             "too few to compare"
         )
-        return _finding("champion", title, None, said), f"{min_rows:,} such rows of two creators or more."
+        return _finding(CHAMPION, title, None, said), f"{min_rows:,} such rows of two creators or more."
     passed = found.upper < margin
     said = (
         f"ΔRPS against champion {found.champion} is {found.delta:+.4f}, upper end {found.upper:+.4f} "
@@ -219,4 +221,4 @@ def _contest(title: str, found: Comparison, margin: float, min_rows: int) -> tup
         f"with {found.chance_worse:.1%})"
     )
     enough = f"A ΔRPS below {margin - (found.upper - found.delta):+.4f} on these rows."
-    return _finding("champion", title, passed, said), enough
+    return _finding(CHAMPION, title, passed, said), enough

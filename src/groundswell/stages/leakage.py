@@ -39,13 +39,13 @@ def _label_function(training: Part, holdout: Part, names: Sequence[str], estimat
     accuracy = _accuracy(estimator, holdout)
     if accuracy < NEARLY_A_FUNCTION:
         said = f"Test accuracy {accuracy:.1%} is under {NEARLY_A_FUNCTION:.0%} (n {len(holdout):,})"
-        return Finding("leakage_label", title, Outcome.PASSED, said)
+        return Finding("L1", title, Outcome.PASSED, said)
     kept = _smallest_set(training, holdout, estimator.kind, check)
     said = (
         f"The label is (nearly) a function of {', '.join(names[column] for column in kept)}: test accuracy "
         f"{accuracy:.1%} (n {len(holdout):,}). It describes; it does not predict."
     )
-    return Finding("leakage_label", title, Outcome.FAILED, said)
+    return Finding("L1", title, Outcome.FAILED, said)
 
 
 def _smallest_set(training: Part, holdout: Part, kind: str, check: Check) -> list[int]:
@@ -83,15 +83,15 @@ def _rank_twins(holdout: Part, quantity: Floats | None, names: Sequence[str]) ->
     title = "No single feature ranks like the label"
     if quantity is None:
         said = "The label's quantity is not in the file, only its tiers"
-        return Finding("leakage_rank", title, Outcome.NOT_APPLICABLE, said)
+        return Finding("L2", title, Outcome.NOT_APPLICABLE, said)
     related = [abs(_rank_correlation(column, quantity)) for column in holdout.features.T]
     twins = [f"{name} ({value:.3f})" for name, value in zip(names, related, strict=True) if value >= RANK_CORRELATION]
     if twins:
         said = f"Rank correlation with the label's quantity of {RANK_CORRELATION} or more: {', '.join(twins)}"
-        return Finding("leakage_rank", title, Outcome.FAILED, said)
+        return Finding("L2", title, Outcome.FAILED, said)
     highest = int(np.argmax(related))
     said = f"The highest rank correlation is {related[highest]:.3f}, of {names[highest]} (n {len(holdout):,})"
-    return Finding("leakage_rank", title, Outcome.PASSED, said)
+    return Finding("L2", title, Outcome.PASSED, said)
 
 
 def _rank_correlation(first: Floats, second: Floats) -> float:

@@ -1,0 +1,33 @@
+"""What every job works with: the settings, the database and the artifacts of this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from groundswell.settings import Settings
+from groundswell.store.artifacts import Artifacts
+from groundswell.store.database import Database, open_database
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """The settings and the two places where things are kept."""
+
+    settings: Settings
+    database: Database
+    artifacts: Artifacts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """What a job answers: its status, and the body that the CLI prints and the API sends."""
+
+    status: str
+    body: dict[str, Any]
+
+
+def open_context(settings: Settings) -> Context:
+    """Return a context whose database is reachable and up to date; raises DatabaseError."""
+    database = open_database(settings)
+    return Context(settings, database, Artifacts(settings.resolved_artifacts_url, settings.s3_endpoint))

@@ -1,0 +1,44 @@
+"""The two JSON files beside the database: written whole or not at all, read plain or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from groundswell.errors import GroundswellError
+
+_GZIP = b"\x1f\x8b"
+
+
+def write_document(path: Path, content: dict[str, Any]) -> None:
+    """Store the content as JSON under the path, over what was there; a failure leaves that as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)  # noqa: PTH105 - the atomic one
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_document(path: Path, error: type[GroundswellError]) -> dict[str, Any]:
+    """Return the JSON object in the file, gzipped or not; raises `error` saying why it cannot be read."""
+    try:
+        data = path.read_bytes()
+        content = orjson.loads(gzip.decompress(data) if data.startswith(_GZIP) else data)
+    except FileNotFoundError:
+        raise error(f"There is no file {path}.") from None
+    except (OSError, EOFError, orjson.JSONDecodeError) as reason:
+        raise error(f"{path} cannot be read as JSON: {reason}.") from None
+    if not isinstance(content, dict):
+        raise error(f"{path} holds no JSON object.")
+    return content
