@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from groundswell.errors import DatabaseError
@@ -22,6 +23,8 @@ HEAD = "0001"
 MIGRATIONS_TABLE = "groundswell_migrations"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
+#: A dead network is noticed within 25 s, before a lease expires.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 _BULK_ROWS = 50_000
 Columns = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -33,6 +36,12 @@ class Database:
         self.url = _with_driver(url)
         self.engine = _engine(self.url)
         self.is_postgres = self.engine.dialect.name == "postgresql"
+        # Each statement of READ COMMITTED would see a state of its own; SQLite's transactions see one anyway.
+        self._reader = (
+            self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if self.is_postgres
+            else self.engine
+        )
 
     def __repr__(self) -> str:
         return f"Database({masked(self.url.render_as_string(hide_password=True))!r})"
@@ -48,8 +57,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one consistent state and changes nothing."""
-        with self._errors(), self.engine.connect() as connection, connection.begin():
+        with self._errors(), self._reader.connect() as connection, connection.begin():
             yield connection
+
+    def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """Return an insert that knows `on_conflict_do_update`, which both databases understand."""
+        return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
 
     def now(self, connection: sa.Connection) -> datetime:
         """Return the time by the clock that all processes share: the server's on PostgreSQL, else this machine's."""
@@ -208,7 +221,8 @@ def _engine(url: URL) -> sa.Engine:
         return sa.create_engine(
             url,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS, "options": "-c timezone=UTC"},
+            json_serializer=tables.json_text,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, "options": "-c timezone=UTC", **_KEEPALIVE},
         )
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}).execution_options(
         schema_translate_map={tables.SCHEMA: None}

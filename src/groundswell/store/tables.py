@@ -19,6 +19,15 @@ MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 type_bigint = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+def json_text(value: Any) -> str:
+    """Return the value as JSON text, the same for both databases: what JSON has no word for (NaN) becomes null.
+
+    >>> json_text({"ece": float("nan")})
+    '{"ece":null}'
+    """
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
 class Moment(sa.types.TypeDecorator[datetime]):
     """An aware UTC time: timestamptz on PostgreSQL, text `YYYY-MM-DD HH:MM:SS.ffffff` on SQLite."""
 
@@ -61,7 +70,7 @@ class JsonText(sa.types.TypeDecorator[Any]):
         """Return what the driver stores."""
         if value is None or dialect.name == "postgresql":
             return value
-        return orjson.dumps(value).decode()
+        return json_text(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
         """Return the value that was stored."""

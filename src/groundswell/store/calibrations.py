@@ -1,0 +1,41 @@
+"""The calibrations: every Platt fit of the score, numbered; the newest one says whether scores are corrected."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from groundswell.records import CalibrationVersion
+from groundswell.store import ledger, tables
+from groundswell.store.database import Database
+
+_LATEST = sa.select(tables.calibrations).order_by(tables.calibrations.c.version.desc()).limit(1)
+
+
+def add(
+    database: Database, *, a: float, b: float, active: bool, reason: str, pairs: int, at: datetime
+) -> CalibrationVersion:
+    """Return the calibration just stored under the next number; it, and no older one, now speaks for the scores."""
+    with database.begin() as connection:
+        ledger.lock(connection)
+        newest = latest(connection)
+        added = CalibrationVersion(newest.version + 1 if newest else 1, at, a, b, active, reason, pairs)
+        connection.execute(sa.insert(tables.calibrations), {"created_at": at, **ledger.calibration_payload(added)})
+        ledger.append(connection, ledger.CALIBRATION, ledger.calibration_payload(added), at)
+    return added
+
+
+def latest(connection: sa.Connection) -> CalibrationVersion | None:
+    """Return the newest calibration, active or not; None before the first audit."""
+    row = connection.execute(_LATEST).mappings().first()
+    return CalibrationVersion(**row) if row else None
+
+
+def active(connection: sa.Connection) -> CalibrationVersion | None:
+    """Return the calibration that serves: the newest one where it is active; None leaves scores alone.
+
+    A newer fit that is not active silences an older one that was: it was found no better than the bare scores.
+    """
+    newest = latest(connection)
+    return newest if newest and newest.active else None
