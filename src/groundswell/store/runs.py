@@ -19,6 +19,8 @@ from groundswell.store.database import Database
 
 RENEW_SECONDS = 5.0
 EXPIRES_AFTER = timedelta(seconds=30)
+#: A renewal under way when the lease is released is given this long; a hung database must not hang the run's end.
+_STOP_SECONDS = 10.0
 
 _leases, _runs = tables.leases, tables.runs
 
@@ -73,7 +75,7 @@ class Lease:
     def release(self) -> None:
         """Give the lease back, if it is still ours, and end the renewals."""
         self._released.set()
-        self._thread.join(RENEW_SECONDS)
+        self._thread.join(_STOP_SECONDS)
         with self._database.begin() as connection:
             connection.execute(sa.delete(_leases).filter_by(name=self.name, holder=self.holder))
 
@@ -176,8 +178,10 @@ def _take(database: Database, connection: sa.Connection, name: str, holder: str)
     now = database.now(connection)
     mine = {"holder": holder, "renewed_at": now}
     if before is None:
-        added = connection.execute(database.insert(_leases).values(name=name, **mine).on_conflict_do_nothing())
-        if added.rowcount == 0:  # somebody else was first since we looked
+        added = database.insert(_leases).values(name=name, **mine).on_conflict_do_nothing()
+        if (
+            connection.execute(added.returning(_leases.c.name)).first() is None
+        ):  # somebody else was first since we looked
             raise AlreadyRunningError(name, connection.execute(held).one().holder)
     elif _expired(before.renewed_at, now):
         connection.execute(sa.update(_leases).filter_by(name=name).values(mine))
