@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -17,8 +17,15 @@ import orjson
 LARGEST_COUNT = 2**63 - 1
 #: No video of these platforms is older; a time before it is a scraper's zero.
 EARLIEST_MOMENT = datetime(2005, 1, 1, tzinfo=UTC)
+_MOST_DIGITS = len(str(LARGEST_COUNT))
+#: A duration is an integer column in PostgreSQL.
+_LONGEST_SECONDS = 2**31 - 1
 _LATEST_EPOCH_SECONDS = 32_503_680_000  # the year 3000: above it an epoch is in milliseconds
+_EPOCH = re.compile(r"\d{9,}(\.\d*)?")
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER = re.compile(r"[+-]?\d+(\.0*)?")
+_QUOTED = re.compile(r"""'([^'\\]*)'|"([^"\\]*)\"""")
+_PRINTED_LIST = re.compile(r"""\[(\s*,?\s*('[^'\\]*'|"[^"\\]*"))*\s*\]""")
 _BLANK = frozenset({"", "null", "none"})
 
 
@@ -49,7 +56,10 @@ def _count_from_text(text: str) -> int | None:
     if text.lower() in _BLANK:
         return None
     if _INTEGER.fullmatch(text):
-        return _in_range(int(text.split(".")[0]))
+        digits = text.split(".", maxsplit=1)[0]
+        if len(digits.lstrip("+-0")) > _MOST_DIGITS:  # Python refuses to read thousands of digits
+            raise InvalidValueError("negative" if digits.startswith("-") else "out_of_range")
+        return _in_range(int(digits))
     return _in_range(_whole(_float(text)))
 
 
@@ -81,14 +91,21 @@ def _in_range(number: int) -> int:
 def seconds(value: Any) -> int | None:
     """Return a duration in whole seconds (rounded), or None for an absent one; errors as `count`.
 
-    >>> seconds("14.6"), seconds(30)
-    (15, 30)
+    -1 is what listings give for a live video, so it is absent.
+
+    >>> seconds("14.6"), seconds(30), seconds(-1.0)
+    (15, 30, None)
     """
     if isinstance(value, str) and value.strip().lower() not in _BLANK:
         value = _float(value.strip())
     if isinstance(value, float) and math.isfinite(value):
         value = float(math.floor(value + 0.5))
-    return count(value)
+    if value == -1:
+        return None
+    whole = count(value)
+    if whole is not None and whole > _LONGEST_SECONDS:
+        raise InvalidValueError("out_of_range")
+    return whole
 
 
 def moment(value: Any) -> datetime | None:
@@ -108,31 +125,31 @@ def moment(value: Any) -> datetime | None:
 
 
 def _moment(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"\d{9,}(\.\d*)?", text):
-            return _from_epoch(float(text))
-        try:
-            parsed = datetime.fromisoformat(text)
-            return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise InvalidValueError("not_a_date") from None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _from_epoch(float(value))
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            if text[4:5] != "-" and _EPOCH.fullmatch(text):
+                return _from_epoch(float(text))
+            return _in_utc(datetime.fromisoformat(text))
+        if isinstance(value, datetime):
+            return _in_utc(value)
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return _from_epoch(float(value))
+    except (ValueError, OverflowError):
+        raise InvalidValueError("not_a_date") from None
     raise InvalidValueError("not_a_date")
 
 
+def _in_utc(parsed: datetime) -> datetime:
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
 def _from_epoch(number: float) -> datetime:
-    if not math.isfinite(number):
-        raise InvalidValueError("not_a_date")
     if number > _LATEST_EPOCH_SECONDS:
         number /= 1000
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-    except OverflowError:
-        raise InvalidValueError("not_a_date") from None
+    return _EPOCH_START + timedelta(seconds=number)
 
 
 def text(value: Any) -> str | None:
@@ -147,9 +164,42 @@ def text(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise InvalidValueError("not_text")
-    if value.isascii() and "\x00" not in value:
-        return value
-    return value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+    return value if _clean(value) else value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+
+
+def _clean(value: str) -> bool:
+    """Return whether the text can be stored as it is: no NUL, no half of a surrogate pair."""
+    if "\x00" in value:
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def name(value: Any) -> str | None:
+    """Return a name without surrounding blanks, None for an absent or blank one; a whole number is a name too.
+
+    Raises InvalidValueError `not_text`.
+
+    >>> name(" ann "), name(7), name("")
+    ('ann', '7', None)
+    """
+    if type(value) is int:
+        return str(value)
+    cleaned = text(value)
+    return None if cleaned is None else cleaned.strip() or None
+
+
+def platform(value: Any) -> str:
+    """Return a platform's name in lower case, TikTok's for an absent one; raises InvalidValueError `not_text`.
+
+    >>> platform("YouTube"), platform(None)
+    ('youtube', 'tiktok')
+    """
+    if value == "tiktok":
+        return "tiktok"
+    return (name(value) or "tiktok").lower()
 
 
 def video_id(value: Any) -> str:
@@ -180,8 +230,8 @@ def tags(value: Any) -> list[str] | None:
     Reads a list of texts, a list of objects with `name` or `title`, JSON text, or text split by commas or blanks.
     Raises InvalidValueError `not_a_list`.
 
-    >>> tags([{"name": "fyp"}, "#dance"]), tags("a, b"), tags("#a #b"), tags("")
-    (['fyp', 'dance'], ['a', 'b'], ['a', 'b'], [])
+    >>> tags([{"name": "fyp"}, "#dance"]), tags("a, b"), tags("#a #b"), tags("['a', 'b']"), tags("")
+    (['fyp', 'dance'], ['a', 'b'], ['a', 'b'], ['a', 'b'], [])
     """
     if value is None:
         return None
@@ -189,8 +239,10 @@ def tags(value: Any) -> list[str] | None:
         value = _tags_from_text(value.strip())
     if not isinstance(value, (list, tuple)):
         raise InvalidValueError("not_a_list")
-    names = (_tag(item) for item in value)
-    return [name for name in names if name]
+    texts = [item if type(item) is str else _tag(item) for item in value]
+    if not _clean("".join(texts)):
+        texts = [text(item) or "" for item in texts]
+    return [tag for item in texts if (tag := item.strip().removeprefix("#"))]
 
 
 def _tags_from_text(raw: str) -> Any:
@@ -198,12 +250,19 @@ def _tags_from_text(raw: str) -> Any:
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:
-            raise InvalidValueError("not_a_list") from None
+            return _quoted(raw)
     if raw.lower() in {"null", "none"}:
         return []
     if raw.startswith("{"):
         raise InvalidValueError("not_a_list")
     return raw.split(",") if "," in raw else raw.split()
+
+
+def _quoted(raw: str) -> list[str]:
+    """Return the texts of a list as Python prints it, which is what pandas writes into a CSV."""
+    if not _PRINTED_LIST.fullmatch(raw):
+        raise InvalidValueError("not_a_list")
+    return [single or double for single, double in _QUOTED.findall(raw)]
 
 
 def _tag(item: Any) -> str:
@@ -213,7 +272,7 @@ def _tag(item: Any) -> str:
         return ""
     if not isinstance(item, str):
         raise InvalidValueError("not_a_list")
-    return (text(item) or "").strip().removeprefix("#")
+    return item
 
 
 def lenient(parser: Any, value: Any) -> Any:
