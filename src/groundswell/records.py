@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -159,7 +160,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def as_json(value: Any) -> Any:
-    """Return the value as plain JSON types: record fields in camelCase, times in ISO 8601 UTC.
+    """Return the value as plain JSON types: record fields in camelCase, times in ISO 8601 UTC, NaN as null.
 
     Keys of mappings are data (tier numbers, feature names) and are left as they are.
 
@@ -174,7 +175,22 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, datetime):
         return utc(value).isoformat().replace("+00:00", "Z")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return str(value) if isinstance(value, (enum.Enum, Path)) else value
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """Return JSON types with every float rounded.
+
+    >>> rounded({"a": [0.12345, 7]}, 3)
+    {'a': [0.123, 7]}
+    """
+    if isinstance(value, float):
+        return round(value, digits)
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    return [rounded(item, digits) for item in value] if isinstance(value, list) else value
 
 
 def camel(name: str) -> str:

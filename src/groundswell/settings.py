@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         """The file that `baseline` writes."""
         return self.calibration_baseline or self.home / "calibration-baseline.json"
 
+    def thresholds(self) -> dict[str, Any]:
+        """Return the settings that shape a model: no secret, no place."""
+        places = {"database_url", "cron_secret", "api_key", "home", "artifacts_url", "s3_endpoint"}
+        return self.model_dump(mode="json", exclude=places | {"training_data", "calibration_baseline"})
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of this process; raises SettingsError naming key, value and what is expected."""

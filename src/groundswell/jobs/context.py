@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from groundswell.settings import Settings
@@ -17,6 +18,11 @@ class Context:
     settings: Settings
     database: Database
     artifacts: Artifacts
+
+    def now(self) -> datetime:
+        """Return the time by the clock that all processes of this database share."""
+        with self.database.read() as connection:
+            return self.database.now(connection)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -32,10 +32,11 @@ _RAW: Columns = {
 _DATED: Columns = {"id": pl.String, "metadata": pl.String, "created_at": pl.String}
 
 
-def count_usable(database: Database) -> int:
-    """Return how many stored videos a retrain of window `observed` may use."""
+def count_without_prefix(database: Database, prefix: str) -> int:
+    """Return how many stored videos have an id that does not begin with the prefix."""
+    foreign = ~sa.func.coalesce(_VIDEOS.platform_video_id, "").startswith(prefix, autoescape=True)
     with database.read() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).where(*_USABLE)).scalar_one())
+        return int(connection.execute(sa.select(sa.func.count()).where(foreign)).scalar_one())
 
 
 def newest(database: Database, limit: int, as_of: datetime) -> pl.DataFrame:
@@ -151,7 +152,7 @@ def _typed(raw: pl.DataFrame) -> pl.DataFrame:
             "source", [parsing.lenient(parsing.text, entry.get("source")) for entry in metadata], dtype=pl.String
         ),
         *(pl.lit(None, pl.String).alias(name) for name in ("video_url", "author_url", "sound_url", "category")),
-    ).select(STORED_VIDEO_SCHEMA)
+    ).select(*STORED_VIDEO_SCHEMA)
 
 
 def _object(text: str | None) -> dict[str, Any]:

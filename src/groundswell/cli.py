@@ -1,0 +1,318 @@
+"""The command line: parse, call, print. Every command is a face of a function that can be called without it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+# Two OpenMP pools on two cores slow each other twentyfold; said before numpy and LightGBM are first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import typer
+
+from groundswell import parsing, printing
+from groundswell.errors import GroundswellError
+from groundswell.records import Window, as_json
+
+if TYPE_CHECKING:
+    from groundswell.jobs.context import Context, Report
+    from groundswell.settings import Settings
+
+app = typer.Typer(
+    help="How far will a short video carry, how sure is that, and did it come true?",
+    epilog="Start with `groundswell demo`, or with your own data: ingest, retrain, predict, audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The numbered models: list, show, promote, roll back.", no_args_is_help=True)
+db_app = typer.Typer(help="The database: create what is missing, migrate, check.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(db_app, name="db")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+WindowOption = Annotated[Window, typer.Option("--window", help="How long the video has been watched.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="T", help="ISO time beyond which nothing may be known.")]
+_FAILED = frozenset({"failed", "already_running"})
+
+
+def main() -> None:
+    """Run the command of this process; an error that we know exits 1 with `error:` and `hint:`."""
+    try:
+        app()
+    except GroundswellError as error:
+        if "--json" in sys.argv:
+            printing.print_json({"error": str(error), "hint": error.hint})
+        printing.print_error(str(error), error.hint)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        printing.print_error("interrupted", "Nothing was published; run it again.")
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Answer `--version`."""
+    if show:
+        from groundswell import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command(rich_help_panel="Try it")
+def demo(
+    rows: Annotated[int, typer.Option(min=600, max=1_000_000, help="Videos to make up.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the made-up data.")] = 7,
+    serve_after: Annotated[bool, typer.Option("--serve", help="Serve the result afterwards.")] = False,
+    json: Json = False,
+) -> None:
+    """Make up videos and outcomes, and take them from ingest to prediction, in the embedded database."""
+    from groundswell.demo import run_demo
+
+    with _opened() as context:
+        with printing.progress("demo") as step:
+            body = run_demo(context, rows, seed, step)
+        printing.show(body, json, printing.demo)
+    if serve_after:
+        _serve(context.settings, "127.0.0.1", 8000)
+
+
+@app.command(rich_help_panel="Data")
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Exports of a scraper, or readings.")],
+    format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
+    rejects: Annotated[Path | None, typer.Option(help="Where refused rows go, as JSON lines.")] = None,
+    json: Json = False,
+) -> None:
+    """Store the videos or readings of exports; all files or nothing."""
+    from groundswell.jobs.ingest import ingest as run
+
+    with _opened() as context, printing.row_progress("ingest") as progress:
+        report = run(
+            context.database,
+            context.settings,
+            paths,
+            as_of=context.now(),
+            format=format,
+            rejects=rejects,
+            progress=progress,
+        )
+    printing.show(as_json(report), json, printing.ingest)
+
+
+@app.command(rich_help_panel="Data")
+def baseline(
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; default calibration-baseline.json in the home.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the WES percentiles and tier thresholds of the stored videos."""
+    from groundswell.jobs.baseline import write_baseline
+
+    with _opened() as context:
+        printing.show(write_baseline(context, out), json, printing.baseline)
+
+
+@app.command(rich_help_panel="Data")
+def extract(
+    out: Annotated[Path | None, typer.Option(help="Where to write; default GROUNDSWELL_TRAINING_DATA.")] = None,
+    baseline_file: Annotated[Path | None, typer.Option("--baseline", help="Thresholds to label with.")] = None,
+    json: Json = False,
+) -> None:
+    """Write training data that a retrain falls back to while there are few videos."""
+    from groundswell.jobs.extract import write_training_data
+
+    with _opened() as context:
+        printing.show(write_training_data(context, context.now(), out, baseline_file), json, printing.extract)
+
+
+@app.command(rich_help_panel="Teach and check")
+def retrain(
+    window: WindowOption = Window.OBSERVED,
+    as_of: AsOf = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but publish.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a challenger on the newest videos; the gate decides whether it serves."""
+    from groundswell.jobs.retrain import retrain as run
+
+    moment = _moment(as_of)
+    with _opened() as context, printing.progress("retrain") as step:
+        report = run(context, window, moment or context.now(), dry_run, step)
+    _finish(report, json, printing.retrain)
+
+
+@app.command(rich_help_panel="Teach and check")
+def audit(
+    since_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days back; default 90.")] = None,
+    json: Json = False,
+) -> None:
+    """Check whether the scores of the last 90 days came true, and refit their calibration."""
+    from groundswell.jobs.audit import audit as run
+
+    with _opened() as context, printing.progress("audit") as step:
+        report = run(context, context.now(), since_days, step)
+    _finish(report, json, printing.audit)
+
+
+@app.command(rich_help_panel="Answer")
+def predict(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH|-]", help="An export, or the JSON of a request; - is stdin.")
+    ] = Path("-"),
+    window: WindowOption = Window.OBSERVED,
+    json: Json = False,
+) -> None:
+    """Predict the tier, probabilities and score of videos."""
+    from groundswell.predictor import Predictor, answer
+    from groundswell.requests import read_videos
+
+    videos = read_videos(sys.stdin.buffer.read() if str(path) == "-" else path)
+    with _opened() as context:
+        found = Predictor(context.database, context.artifacts).predict(videos, window, context.now())
+    printing.show(answer(found), json, printing.predictions)
+
+
+@app.command(rich_help_panel="Answer")
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    no_scheduler: Annotated[
+        bool, typer.Option("--no-scheduler", help="Bring your own cron; this version starts no scheduler either way.")
+    ] = False,
+) -> None:
+    """Serve the cron endpoints and the prediction API."""
+    del no_scheduler
+    _serve(_settings(), host, port)
+
+
+@models_app.command("list")
+def list_models(
+    window: Annotated[Window | None, typer.Option("--window", help="Only this line.")] = None, json: Json = False
+) -> None:
+    """List every version, newest first, and verify the ledger."""
+    from groundswell.jobs.models import list_versions
+
+    with _opened() as context:
+        body = list_versions(context, window)
+    printing.show(body, json, printing.models)
+    if body["ledger"] != "verified":
+        printing.print_error(
+            f"The ledger is broken: {body['ledgerExplanation']}", "Compare with a backup before you promote anything."
+        )
+        raise typer.Exit(1)
+
+
+@models_app.command("show")
+def show_model(version_: Annotated[int, typer.Argument(metavar="N")], json: Json = False) -> None:
+    """Show one version: lineage, evaluation, decision."""
+    from groundswell.store import registry
+
+    with _opened() as context:
+        printing.show(as_json(registry.version(context.database, version_)), json, printing.model)
+
+
+@models_app.command("promote")
+def promote_model(version_: Annotated[int, typer.Argument(metavar="N")], json: Json = False) -> None:
+    """Let version N serve its window."""
+    from groundswell.jobs.models import promote
+
+    with _opened() as context:
+        printing.show(promote(context, version_), json, printing.moved)
+
+
+@models_app.command("rollback")
+def rollback_model(window: WindowOption = Window.OBSERVED, json: Json = False) -> None:
+    """Let the champion before the present one serve again."""
+    from groundswell.jobs.models import rollback
+
+    with _opened() as context:
+        printing.show(rollback(context, window), json, printing.moved)
+
+
+@db_app.command("init")
+def init_database(json: Json = False) -> None:
+    """Create every table that is missing; the tables of your product are left as they are."""
+    _upgrade(json)
+
+
+@db_app.command("upgrade")
+def upgrade_database(json: Json = False) -> None:
+    """Migrate our own tables to what this version needs."""
+    _upgrade(json)
+
+
+@db_app.command("check")
+def check_database(json: Json = False) -> None:
+    """Say whether the database can be used as it is; exits 1 if not."""
+    from groundswell.jobs.database import check
+
+    body = check(_settings())
+    printing.show(body, json, printing.database)
+    if body["status"] != "ready":
+        raise typer.Exit(1)
+
+
+def _upgrade(json: bool) -> None:
+    from groundswell.jobs.database import upgrade
+
+    printing.show(upgrade(_settings()), json, printing.database)
+
+
+def _settings() -> Settings:
+    from groundswell.logs import configure_logs
+    from groundswell.settings import load_settings
+
+    configure_logs()
+    return load_settings()
+
+
+@contextmanager
+def _opened() -> Iterator[Context]:
+    """Yield the context of this command and close its database."""
+    from groundswell.jobs.context import open_context
+
+    context = open_context(_settings())
+    try:
+        yield context
+    finally:
+        context.database.dispose()
+
+
+def _serve(settings: Settings, host: str, port: int) -> None:
+    import uvicorn
+
+    from groundswell.web.app import create_app
+
+    typer.echo(f"groundswell listens on http://{host}:{port} (API reference at /docs)", err=True)
+    uvicorn.run(create_app(settings), host=host, port=port, log_config=None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = parsing.moment(text)
+    except parsing.InvalidValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ISO 8601 time, such as 2025-03-01T00:00:00Z", param_hint="--as-of"
+        ) from None
+    if moment and moment > datetime.now(UTC):
+        raise typer.BadParameter(f"{text!r} lies in the future", param_hint="--as-of")
+    return moment
+
+
+def _finish(report: Report, json: bool, view: Any) -> None:
+    printing.show(report.body, json, view)
+    if report.status in _FAILED:
+        said = report.body.get("error") or f"A run is under way already: {report.body['runId']}"
+        hint = report.body.get("hint") or "Wait for it to end; a killed run's lease expires after 30 seconds."
+        printing.print_error(said, hint)
+        raise typer.Exit(1)

@@ -1,0 +1,226 @@
+"""`retrain`: newest videos in, a gated and versioned model out; held or failed, the champion serves on."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import structlog
+
+import groundswell
+from groundswell.errors import GroundswellError, TrainingDataError, WindowUnavailableError
+from groundswell.jobs.baseline import wes_label
+from groundswell.jobs.challenger import Challenger, compare, make_challenger
+from groundswell.jobs.context import Context, Report
+from groundswell.jobs.material import FALLBACK, LIVE, Material, fallback_material, live_material
+from groundswell.jobs.steps import Progress, Steps, silent
+from groundswell.learners import class_weights
+from groundswell.records import Decision, Lineage, ModelVersion, Verdict, Window, as_json, rounded
+from groundswell.stages import gate, labels
+from groundswell.store import corpus, outcomes, registry, runs
+
+KIND = "retrain"
+log = structlog.stdlib.get_logger("retrain-ml")
+
+
+def retrain(
+    context: Context, window: Window, as_of: datetime, dry_run: bool = False, progress: Progress = silent
+) -> Report:
+    """Return how the retrain of a line ended: `completed`, `skipped`, `failed` or `already_running`.
+
+    One runs at a time for each window. A dry run does everything but publish and says `dryRun`. Raises
+    WindowUnavailableError for a window without a line, DatabaseError where not even the run can be recorded.
+    """
+    if window is not Window.OBSERVED:
+        raise WindowUnavailableError(f"There is no line for the window {window.value!r} yet.")
+    try:
+        with runs.running(context.database, kind=KIND, window=window) as run:
+            with structlog.contextvars.bound_contextvars(run_id=run.id):
+                steps = Steps(context.settings.time_limit_seconds, progress)
+                body = _answer(_Retrain(context, window, as_of, dry_run, steps, run))
+            run.finish(body["status"], body)
+            return Report(body["status"], body)
+    except runs.AlreadyRunningError as error:
+        log.warning(str(error))
+        return Report("already_running", {"status": "already_running", "runId": error.run_id})
+
+
+def _answer(work: _Retrain) -> dict[str, Any]:
+    """Return the answer of one run; whatever goes wrong becomes `failed`, and nothing was published."""
+    try:
+        body = work.run()
+    except GroundswellError as error:
+        log.error(f"Training failed: {error}")
+        body = {"status": "failed", "error": f"Training failed: {error}", "hint": error.hint}
+    except Exception as error:
+        log.exception("Training failed")
+        body = {"status": "failed", "error": f"Training failed: {type(error).__name__}: {error}"}
+    body |= {"window": work.window.value, "runId": work.record.id, "stepSeconds": work.steps.seconds()}
+    return {**body, "dryRun": True} if work.dry_run else body
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Retrain:
+    """One run, from the query to the promotion or the hold."""
+
+    context: Context
+    window: Window
+    as_of: datetime
+    dry_run: bool
+    steps: Steps
+    record: runs.Run
+
+    def run(self) -> dict[str, Any]:
+        self.steps.begin("query")
+        material, notice = self._material()
+        champion = registry.champion(self.context.database, self.window)
+        facts = self._facts(material, notice)
+        tiers = len(np.unique(material.training.rows.tiers))
+        challenger = comparison = None
+        if tiers >= 2 and len(material.holdout):
+            challenger = make_challenger(self.context.settings, self.window, material, self.steps)
+            self.steps.begin("gate")
+            if champion and _standing(champion, material) is gate.Standing.CONTEST:
+                comparison = compare(challenger, champion, self.context.artifacts, self.context.settings.margin)
+        decision = gate.decide(
+            challenger.evaluation.metrics if challenger else {},
+            tiers,
+            _standing(champion, material),
+            comparison,
+            self._policy(),
+            challenger.leaks if challenger else (),
+        )
+        for finding in decision.findings:
+            log.info(f"{finding.code} {finding.outcome.value}: {finding.title}. {finding.explanation}")
+        log.info(f"Gate: {decision.decision.value}. {decision.reason}")
+        if challenger is None or decision.decision is Verdict.HOLD:
+            return self._hold(facts, champion, decision, challenger)
+        return self._promote(facts, champion, decision, challenger)
+
+    def _material(self) -> tuple[Material, str | None]:
+        """Return the rows to learn from, and the sentence that says so when they are the fallback's."""
+        settings = self.context.settings
+        videos = corpus.newest(self.context.database, settings.max_rows, self.as_of)
+        if videos.height >= settings.min_rows:
+            wes = wes_label(self.context) if settings.label == "wes" else None
+            return live_material(videos, wes, settings.seed), None
+        path = settings.training_data_path
+        notice = f"Only {videos.height:,} scraped videos — falling back to {path.name}"
+        log.warning(notice)
+        try:
+            return fallback_material(path, settings.seed), notice
+        except TrainingDataError as error:
+            raise TrainingDataError(f"{notice}, but: {error}", error.hint) from None
+
+    def _facts(self, material: Material, notice: str | None) -> dict[str, Any]:
+        distribution = labels.tier_distribution(material.tiers)
+        log.info("Tier distribution " + " ".join(f"T{tier}={count}" for tier, count in enumerate(distribution, 1)))
+        weights = class_weights(material.training.rows.tiers)
+        log.info("Class weights " + " ".join(f"T{tier}={weight:.3f}" for tier, weight in weights.items()))
+        return {
+            "source": material.source,
+            "videoCount": len(material.tiers),
+            "tierDistribution": distribution,
+            "outcomeCount": outcomes.count(self.context.database),
+            **({"notice": notice} if notice else {}),
+        }
+
+    def _policy(self) -> gate.Policy:
+        settings = self.context.settings
+        return gate.Policy(settings.accuracy_floor, settings.margin, settings.min_comparable_rows)
+
+    def _hold(
+        self,
+        facts: dict[str, Any],
+        champion: ModelVersion | None,
+        decision: Decision,
+        challenger: Challenger | None,
+    ) -> dict[str, Any]:
+        if not self.dry_run:
+            registry.record_hold(self.context.database, self.window, as_json(decision), self.context.now())
+        return {
+            "status": "skipped",
+            "reason": decision.reason,
+            **facts,
+            **_figures(challenger),
+            "champion": champion.version if champion else None,
+            "decision": as_json(decision),
+        }
+
+    def _promote(
+        self, facts: dict[str, Any], champion: ModelVersion | None, decision: Decision, challenger: Challenger
+    ) -> dict[str, Any]:
+        self.steps.begin("publish")
+        version = None if self.dry_run else self._publish(champion, decision, challenger)
+        return {
+            "status": "completed",
+            **facts,
+            **_figures(challenger),
+            "modelVersion": version.version if version else None,
+            "artifact": version.artifact if version else None,
+            "decision": as_json(decision),
+            "trainedAt": as_json(version.created_at if version else self.context.now()),
+        }
+
+    def _publish(self, champion: ModelVersion | None, decision: Decision, challenger: Challenger) -> ModelVersion:
+        artifacts = self.context.artifacts
+        return registry.promote(
+            self.context.database,
+            window=self.window,
+            artifact=artifacts.put(challenger.model.to_bytes()),
+            training_rows=artifacts.put(challenger.training_rows().to_bytes()),
+            source=challenger.material.source,
+            lineage=as_json(self._lineage(challenger.material)),
+            evaluation=_evaluation(challenger),
+            decision=as_json(decision),
+            expected=champion.version if champion else None,
+            at=self.context.now(),
+            lease=self.record.lease,
+        )
+
+    def _lineage(self, material: Material) -> Lineage:
+        settings = self.context.settings
+        return Lineage(
+            data_hash=material.data_hash,
+            source=material.source,
+            rows=len(material.tiers),
+            first_posted_at=material.first_posted_at,
+            last_posted_at=material.last_posted_at,
+            code_version=groundswell.__version__,
+            settings=settings.thresholds(),
+            seed=settings.seed,
+            label=material.quantity_name,
+            cut_points=material.cut_points,
+            as_of=self.as_of,
+        )
+
+
+def _standing(champion: ModelVersion | None, material: Material) -> gate.Standing:
+    if champion is None:
+        return gate.Standing.FIRST
+    if champion.source == LIVE and material.source == FALLBACK:
+        return gate.Standing.FALLBACK_OVER_LIVE
+    if champion.source == FALLBACK and material.source == LIVE:
+        return gate.Standing.LIVE_OVER_FALLBACK
+    return gate.Standing.CONTEST
+
+
+def _figures(challenger: Challenger | None) -> dict[str, Any]:
+    if challenger is None:
+        names = ("trainAccuracy", "testAccuracy", "confusionMatrix", "perClass", "estimator", "evaluation")
+        return dict.fromkeys(names)
+    return {
+        "trainAccuracy": round(challenger.train_accuracy, 3),
+        "testAccuracy": round(challenger.evaluation.metrics["accuracy"].value, 3),
+        "confusionMatrix": as_json(challenger.evaluation.confusion_matrix),
+        "perClass": rounded(as_json(challenger.evaluation.per_class), 3),
+        "estimator": challenger.model.estimator.kind,
+        "evaluation": _evaluation(challenger),
+    }
+
+
+def _evaluation(challenger: Challenger) -> dict[str, Any]:
+    content: dict[str, Any] = as_json(challenger.evaluation)
+    return rounded(content | {"candidates": as_json(challenger.candidates)}, 4)  # type: ignore[no-any-return]

@@ -1,0 +1,250 @@
+"""How answers read on a terminal: JSON on stdout where asked for, else plain lines; progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+Body = Mapping[str, Any]
+
+
+def show(body: Body, as_json: bool, view: Callable[[Body], str]) -> None:
+    """Print the body as one JSON object, or as the view puts it."""
+    if as_json:
+        print_json(body)
+    else:
+        sys.stdout.write(view(body).rstrip() + "\n")
+
+
+def print_json(body: Body) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json_text.dumps(body, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_error(message: str, hint: str) -> None:
+    """Print what happened and what to do next on stderr."""
+    sys.stderr.write(f"error: {message}\nhint: {hint}\n")
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[str], None]]:
+    """Yield what to call as each step begins; shown only where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(name) as status:
+        yield lambda step: status.update(f"{name}: {step}")
+
+
+@contextmanager
+def row_progress(name: str) -> Iterator[Callable[[int], None]]:
+    """Yield what to call with the rows read since the last call; shown only where stderr is a terminal."""
+    with progress(name) as step:
+        total = 0
+
+        def advance(rows: int) -> None:
+            nonlocal total
+            total += rows
+            step(f"{total:,} rows")
+
+        yield advance
+
+
+def percent(estimate: Body | None) -> str:
+    """Return an estimate as a percentage with its interval and n.
+
+    >>> percent({"value": 0.712, "low": 0.688, "high": 0.73, "n": 2002})
+    '71.2 % (95 % 68.8 to 73.0, n 2,002)'
+    """
+    if estimate is None or estimate["value"] is None:
+        return "not known"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.1%} (n {estimate['n']:,})".replace("%", " %", 1)
+    low, high = 100 * estimate["low"], 100 * estimate["high"]
+    return f"{100 * estimate['value']:.1f} % (95 % {low:.1f} to {high:.1f}, n {estimate['n']:,})"
+
+
+def number(estimate: Body) -> str:
+    """Return an estimate as a number with its interval.
+
+    >>> number({"value": 0.0533, "low": 0.05, "high": 0.0571, "n": 2002})
+    '0.053 (95 % 0.050 to 0.057)'
+    """
+    if estimate["value"] is None or estimate["low"] is None:
+        return "not known" if estimate["value"] is None else f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} (95 % {estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def lines(rows: Mapping[str, Any]) -> str:
+    """Return names and values in two columns.
+
+    >>> print(lines({"read": 10, "rejected": 2}))
+    read      10
+    rejected  2
+    """
+    width = max((len(name) for name in rows), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+def ingest(body: Body) -> str:
+    """Return the summary of an ingest."""
+    names = ("read", "inserted", "updated", "unchanged", "rejected")
+    reasons = {f"  {reason}": count for reason, count in body["rejectedBy"].items()}
+    return lines({**{name: f"{body[name]:,}" for name in names}, **reasons})
+
+
+def baseline(body: Body) -> str:
+    """Return the tiers of a calibration baseline."""
+    stats = body["dataset_stats"]
+    tiers = [
+        f"tier {tier['tier']}  WES from {tier['weighted_score_threshold']['min']:.6f}  {tier['video_count']:,} videos"
+        for tier in body["virality_tiers"]
+    ]
+    left_out = ", ".join(f"{name} {count:,}" for name, count in stats["outliers_breakdown"].items() if count)
+    return "\n".join(
+        [
+            f"{stats['analyzed_count']:,} of {stats['total_fetched']:,} videos (left out: {left_out or 'none'})",
+            *tiers,
+            f"written to {body['path']}",
+        ]
+    )
+
+
+def extract(body: Body) -> str:
+    """Return what was extracted."""
+    tiers = " ".join(f"T{tier}={count:,}" for tier, count in body["labelDistribution"].items())
+    return f"{body['trainCount']:,} rows to train, {body['testCount']:,} to test, {tiers}\nwritten to {body['path']}"
+
+
+def retrain(body: Body) -> str:
+    """Return the outcome of a retrain: what serves, how good it is beside the baselines, and why."""
+    if body["status"] in {"failed", "already_running"}:
+        return str(body["status"])
+    said = [_outcome(body)]
+    if body.get("notice"):
+        said.append(body["notice"])
+    if body["evaluation"]:
+        said.append(_evaluation(body))
+    said.append(f"why: {body['decision']['reason']}")
+    if body["status"] == "skipped":
+        said.append(f"enough would have been: {body['decision']['enough']}")
+    said += [
+        f"  {finding['code']} {finding['outcome']:<14} {finding['title']}. {finding['explanation']}"
+        for finding in body["decision"]["findings"]
+    ]
+    return "\n".join(said)
+
+
+def _outcome(body: Body) -> str:
+    dry = " (dry run: nothing was published)" if body.get("dryRun") else ""
+    if body["status"] == "completed":
+        served = f"version {body['modelVersion']} serves" if body["modelVersion"] else "would serve"
+        return f"completed{dry}: {body['estimator']} model, {served} window {body['window']}"
+    champion = f"champion {body['champion']} keeps serving" if body["champion"] else "nothing serves yet"
+    return f"skipped{dry}: the challenger was held, {champion}"
+
+
+def _evaluation(body: Body) -> str:
+    metrics, baselines = body["evaluation"]["metrics"], body["evaluation"]["baselines"]
+    return lines(
+        {
+            "videos": f"{body['videoCount']:,} from {body['source']}",
+            "accuracy": percent(metrics["accuracy"]),
+            "  majority tier": percent(baselines["majority"]["accuracy"]),
+            "  creator's median": percent(baselines["creatorMedian"]["accuracy"]),
+            "within one tier": percent(metrics["withinOne"]),
+            "QWK": number(metrics["qwk"]),
+            "RPS": number(metrics["rps"]),
+            "  tier shares": number(baselines["tierShares"]["rps"]),
+            "log loss": number(metrics["logLoss"]),
+            "  tier shares ": number(baselines["tierShares"]["logLoss"]),
+        }
+    )
+
+
+def audit(body: Body) -> str:
+    """Return the outcome of an audit."""
+    if body["status"] in {"failed", "already_running"}:
+        return str(body["status"])
+    if body["status"] == "skipped":
+        return f"skipped: {body['reason']} ({body['samples']} pairs, {body['required']} are needed)"
+    drift = "DRIFT: above" if body["driftDetected"] else "at or below"
+    params = body["plattParams"]
+    platt = f"a {params['a']:.4f}, b {params['b']:.4f}" if params else "none"
+    serving = "serves from now on" if body["plattActive"] else "does not serve"
+    return lines(
+        {
+            "pairs": f"{body['totalSamples']:,}",
+            "ECE": f"{body['ece']:.4f} ({drift} {body['driftThreshold']:g}; 10 bins)",
+            "ECE of what is served now": f"{body['servedEce']:.4f}",
+            "Platt": f"{platt}; {serving}",
+            "": body["plattReason"],
+        }
+    )
+
+
+def predictions(body: Body) -> str:
+    """Return one line for each prediction."""
+    return "\n".join(_prediction(entry) for entry in body["predictions"]) or "none: no model serves yet"
+
+
+def _prediction(entry: Body) -> str:
+    if "error" in entry:
+        return f"error: {entry['error']} {entry['hint']}"
+    chances = " ".join(f"{chance:.0%}" for chance in entry["probabilities"])
+    found = entry["range"]
+    spread = f"tier {found['low']}" if found["low"] == found["high"] else f"tiers {found['low']}–{found['high']}"
+    return (
+        f"tier {entry['tier']}  ({found['probability']:.0%} in {spread}; tiers 1–5: {chances})  "
+        f"score {entry['calibratedScore']:.1f} (uncalibrated {entry['score']:.1f})  "
+        f"model {entry['modelVersion']}, calibration {entry['calibrationVersion'] or 'none'}"
+    )
+
+
+def models(body: Body) -> str:
+    """Return the versions, newest first."""
+    rows = [
+        f"{'*' if entry['champion'] else ' '} {entry['version']:>4}  {entry['window']:<9} {entry['createdAt'][:19]}  "
+        f"{entry['source']:<14} accuracy {percent(entry['testAccuracy'])}"
+        for entry in body["versions"]
+    ]
+    return "\n".join([*(rows or ["no versions yet: run `groundswell retrain`"]), f"ledger: {body['ledger']}"])
+
+
+def model(body: Body) -> str:
+    """Return one version in full."""
+    return json_text.dumps(body, indent=2, ensure_ascii=False)
+
+
+def moved(body: Body) -> str:
+    """Return which version serves after a move."""
+    return f"version {body['champion']} {'now' if body['moved'] else 'already'} serves window {body['window']}"
+
+
+def database(body: Body) -> str:
+    """Return the state of the database."""
+    rows = {"database": body["database"], "status": body["status"], "revision": body["revision"] or "none"}
+    if "created" in body:
+        rows["created"] = ", ".join(body["created"]) or "nothing: all tables were there"
+    for table, columns in body["missingColumns"].items():
+        rows[f"missing in {table}"] = ", ".join(columns)
+    return lines({**rows, "hint": body["hint"]} if body["hint"] else rows)
+
+
+def demo(body: Body) -> str:
+    """Return the report of a demo."""
+    parts = [
+        ("Made-up videos into the embedded database", ingest(body["ingest"])),
+        ("Tiers by weighted engagement score", baseline(body["baseline"])),
+        ("Training data for the fallback", extract(body["extract"])),
+        ("Retrain, window observed", retrain(body["retrain"])),
+        ("Audit of the made-up product's outcomes", audit(body["audit"])),
+        ("Prediction of three of the videos", predictions(body["predict"])),
+    ]
+    told = "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts)
+    return f"{told}\n\n{body['note']}\n\nNext\n----\n" + "\n".join(body["next"])

@@ -1,0 +1,66 @@
+"""Videos to predict, out of what a user has: a request's JSON, or an export of any known format."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from groundswell.errors import RequestError, SourceError
+from groundswell.predictor import REQUEST_FIELDS
+from groundswell.sources import open_export
+
+_HINT = 'Give {"videos": [{"views": 1200, "likes": 90, …}]}, or an export that `groundswell ingest` reads.'
+
+
+def read_videos(given: bytes | Path) -> list[dict[str, Any]]:
+    """Return request objects from JSON of a request or from an export; raises RequestError or SourceError."""
+    data = given if isinstance(given, bytes) else _bytes(given)
+    videos = _from_request(data)
+    if videos is None:
+        videos = _from_export(data)
+    if not videos:
+        raise RequestError("There is no video to predict.", _HINT)
+    return videos
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
+
+
+def _from_request(data: bytes) -> list[dict[str, Any]] | None:
+    """Return the videos of a request, of one video's object or of a list of them; None for anything else."""
+    try:
+        content = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(content, dict):
+        content = content["videos"] if isinstance(content.get("videos"), list) else [content]
+    if isinstance(content, list) and all(isinstance(item, dict) and _is_request(item) for item in content):
+        return content
+    return None
+
+
+def _is_request(item: dict[str, Any]) -> bool:
+    return "views" in item and set(item) <= set(REQUEST_FIELDS)
+
+
+def _from_export(data: bytes) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="groundswell-") as folder:
+        path = Path(folder) / "input"
+        path.write_bytes(data)
+        try:
+            export = open_export(path)
+        except SourceError as error:
+            raise RequestError(f"The input is neither a request nor a known export: {error}", _HINT) from None
+        names = {column: name for name, column in REQUEST_FIELDS.items()}
+        return [
+            {names[column]: value for column, value in zip(chunk.columns, row, strict=True) if column in names}
+            for chunk in export.chunks()
+            for row in zip(*chunk.columns.values(), strict=True)
+        ]
