@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from groundswell.calibration.scores import Floats, Tiers
 from groundswell.model import BoostedEstimator, LogisticEstimator
 
-PATIENCE = 40
+PATIENCE = 30
 BOOSTED_SETTINGS = {
     "objective": "multiclass",
     "learning_rate": 0.03,

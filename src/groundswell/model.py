@@ -88,8 +88,8 @@ class BoostedEstimator:
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probability of each tier, shape (rows, 5)."""
-        threads = 1 if len(features) < 1_000 else 2
-        return spread_over_tiers(np.asarray(self._booster.predict(features, num_threads=threads)), self.tiers)
+        # One thread: waking a pool costs a single row more than the trees do, and a busy machine even more.
+        return spread_over_tiers(np.asarray(self._booster.predict(features, num_threads=1)), self.tiers)
 
     def content(self) -> dict[str, Any]:
         """Return the estimator as plain JSON types."""

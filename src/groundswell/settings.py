@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     max_rows: int = Field(10_000, ge=10, description="Newest scraped videos that a retrain uses at most.")
     min_comparable_rows: int = Field(100, ge=2, description="Holdout rows new to the champion that a comparison needs.")
     seed: int = Field(42, ge=0, description="Seed of every split, fit and bootstrap.")
-    threads: int = Field(2, ge=1, le=256, description="Threads of one fit; more than the cores slows everything.")
+    threads: int = Field(
+        1, ge=1, le=256, description="Threads of one fit; more pay only on idle cores, on busy ones they cost tenfold."
+    )
     bootstrap: int = Field(1_000, ge=100, le=100_000, description="Bootstrap draws behind every interval.")
     time_limit_seconds: float = Field(120, gt=0, description="Seconds after which a retrain fails cleanly.")
     drift_threshold: float = Field(0.15, gt=0, le=1, description="ECE above which the audit reports drift.")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from groundswell.calibration import metrics, scores
-from groundswell.calibration.intervals import Clusters, creator_clusters, estimates
+from groundswell.calibration.intervals import creator_clusters, estimates
 from groundswell.calibration.scores import Floats, Tiers
 from groundswell.records import TIERS, Estimate, TierReport
+
+#: Takes weights (draws, rows) and gives one value a draw for each metric.
+Measure = Callable[[Floats], dict[str, Floats]]
+_MODEL = "model"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,14 +48,28 @@ def evaluate(
 ) -> Evaluation:
     """Return the evaluation of probabilities (rows, 5) on the holdout; intervals are 95 % and creator-clustered."""
     clusters = creator_clusters(holdout.authors)
+    measures = {
+        _MODEL: _measure_forecast(probabilities, holdout),
+        **_baselines(holdout, training_tiers, training_authors),
+    }
+
+    # One pass over the draws for the model and its baselines: drawing costs more than measuring.
+    def measure(weights: Floats) -> dict[str, Floats]:
+        return {f"{who}.{name}": value for who, each in measures.items() for name, value in each(weights).items()}
+
+    found = estimates(measure, clusters, draws, seed)
+    by_source: dict[str, dict[str, Estimate]] = {who: {} for who in measures}
+    for key, estimate in found.items():
+        who, name = key.split(".")
+        by_source[who][name] = estimate
     matrix = confusion_matrix(probabilities, holdout.tiers)
     return Evaluation(
         n=len(holdout.tiers),
         creators=len(np.unique(clusters)),
-        metrics=_measure(probabilities, holdout, clusters, draws, seed),
+        metrics=by_source.pop(_MODEL),
         confusion_matrix=matrix,
         per_class=per_class(matrix),
-        baselines=_baselines(holdout, clusters, training_tiers, training_authors, draws, seed),
+        baselines=by_source,
     )
 
 
@@ -81,40 +98,30 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _measure(probabilities: Floats, holdout: Holdout, clusters: Clusters, draws: int, seed: int) -> dict[str, Estimate]:
+def _measure_forecast(probabilities: Floats, holdout: Holdout) -> Measure:
     tiers, predicted = holdout.tiers, scores.likeliest(probabilities)
-    losses = {
-        "accuracy": (predicted == tiers).astype(np.float64),
-        "withinOne": (np.abs(predicted - tiers) <= 1).astype(np.float64),
-        "rps": scores.ranked_probability_score(probabilities, tiers),
-        "logLoss": scores.log_loss(probabilities, tiers),
-        "brier": scores.brier_score(probabilities, tiers),
-    }
+    hits = (predicted == tiers).astype(np.float64)
     confidence, expected = probabilities.max(axis=1), scores.expected_tier(probabilities)
+    of_tiers, of_probabilities = _measure_tiers(predicted, tiers), _measure_probabilities(probabilities, tiers)
 
     def measure(weights: Floats) -> dict[str, Floats]:
-        matrices = metrics.confusion(tiers, predicted, weights)
         return {
-            **{name: metrics.weighted_mean(rows, weights) for name, rows in losses.items()},
-            "balancedAccuracy": metrics.balanced_accuracy(matrices),
-            "macroF1": metrics.macro_f1(matrices),
-            "qwk": metrics.quadratic_weighted_kappa(matrices),
-            "ece": metrics.top_label_ece(confidence, losses["accuracy"], weights),
+            **of_tiers(weights),
+            **of_probabilities(weights),
+            "ece": metrics.top_label_ece(confidence, hits, weights),
             "spearman": metrics.spearman(expected, holdout.quantity, weights),
         }
 
-    return estimates(measure, clusters, draws, seed)
+    return measure
 
 
-def _baselines(
-    holdout: Holdout, clusters: Clusters, tiers: Tiers, authors: Sequence[str | None], draws: int, seed: int
-) -> dict[str, dict[str, Estimate]]:
+def _baselines(holdout: Holdout, tiers: Tiers, authors: Sequence[str | None]) -> dict[str, Measure]:
     shares = np.bincount(tiers, minlength=6)[1:6] / len(tiers)
     always = np.full(len(holdout.tiers), int(shares.argmax()) + 1)
     return {
-        "majority": _judge_tiers(always, holdout.tiers, clusters, draws, seed),
-        "creatorMedian": _judge_tiers(_creator_medians(holdout, tiers, authors), holdout.tiers, clusters, draws, seed),
-        "tierShares": _judge_shares(shares, holdout.tiers, clusters, draws, seed),
+        "majority": _measure_tiers(always, holdout.tiers),
+        "creatorMedian": _measure_tiers(_creator_medians(holdout, tiers, authors), holdout.tiers),
+        "tierShares": _measure_probabilities(np.tile(shares, (len(holdout.tiers), 1)), holdout.tiers),
     }
 
 
@@ -129,7 +136,7 @@ def _creator_medians(holdout: Holdout, tiers: Tiers, authors: Sequence[str | Non
     return np.array([medians.get(author or "", everybody) for author in holdout.authors], dtype=np.int64)
 
 
-def _judge_tiers(predicted: Tiers, tiers: Tiers, clusters: Clusters, draws: int, seed: int) -> dict[str, Estimate]:
+def _measure_tiers(predicted: Tiers, tiers: Tiers) -> Measure:
     hits = (predicted == tiers).astype(np.float64)
     near = (np.abs(predicted - tiers) <= 1).astype(np.float64)
 
@@ -137,22 +144,23 @@ def _judge_tiers(predicted: Tiers, tiers: Tiers, clusters: Clusters, draws: int,
         matrices = metrics.confusion(tiers, predicted, weights)
         return {
             "accuracy": metrics.weighted_mean(hits, weights),
+            "balancedAccuracy": metrics.balanced_accuracy(matrices),
             "withinOne": metrics.weighted_mean(near, weights),
+            "macroF1": metrics.macro_f1(matrices),
             "qwk": metrics.quadratic_weighted_kappa(matrices),
         }
 
-    return estimates(measure, clusters, draws, seed)
+    return measure
 
 
-def _judge_shares(shares: Floats, tiers: Tiers, clusters: Clusters, draws: int, seed: int) -> dict[str, Estimate]:
-    probabilities = np.tile(shares, (len(tiers), 1))
+def _measure_probabilities(probabilities: Floats, tiers: Tiers) -> Measure:
     losses = {
         "rps": scores.ranked_probability_score(probabilities, tiers),
         "logLoss": scores.log_loss(probabilities, tiers),
         "brier": scores.brier_score(probabilities, tiers),
     }
 
-    def measure(weights: Floats) -> dict[str, Any]:
+    def measure(weights: Floats) -> dict[str, Floats]:
         return {name: metrics.weighted_mean(rows, weights) for name, rows in losses.items()}
 
-    return estimates(measure, clusters, draws, seed)
+    return measure

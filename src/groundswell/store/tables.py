@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
 
 SCHEMA = "groundswell"
 MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
@@ -79,6 +80,22 @@ class JsonText(sa.types.TypeDecorator[Any]):
         return orjson.loads(value)
 
 
+class NewId(sa.sql.functions.FunctionElement[str]):
+    """A fresh id made by the database, for rows that others write into tables we created."""
+
+    inherit_cache = True
+
+
+@compiles(NewId, "postgresql")
+def _uuid_on_postgres(_element: NewId, _compiler: Any, **_options: Any) -> str:
+    return "gen_random_uuid()"
+
+
+@compiles(NewId, "sqlite")
+def _hex_on_sqlite(_element: NewId, _compiler: Any, **_options: Any) -> str:
+    return "lower(hex(randomblob(16)))"
+
+
 uuid_text = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 text_list = JsonText().with_variant(postgresql.ARRAY(sa.Text()), "postgresql")
 
@@ -87,7 +104,7 @@ users = sa.MetaData()
 scraped_videos = sa.Table(
     "scraped_videos",
     users,
-    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("id", uuid_text, primary_key=True, server_default=NewId()),
     sa.Column("platform", sa.Text, server_default="tiktok"),
     sa.Column("platform_video_id", sa.Text),
     sa.Column("video_url", sa.Text),
@@ -113,7 +130,7 @@ scraped_videos = sa.Table(
 outcomes = sa.Table(
     "outcomes",
     users,
-    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("id", uuid_text, primary_key=True, server_default=NewId()),
     sa.Column("analysis_id", uuid_text),
     sa.Column("user_id", uuid_text),
     sa.Column("actual_views", sa.BigInteger),
