@@ -185,6 +185,13 @@ def test_the_newest_calibration_decides_what_serves(database: Database) -> None:
     assert verification(database).status == "verified"
 
 
+@pytest.mark.parametrize(("a", "b"), [(-1, 0), (-0.0, 1e-300), (-1 / 3, 1e16), (-5e-324, 123456789.123456789)])
+def test_a_calibration_is_held_against_its_stored_row(database: Database, a: float, b: float) -> None:
+    added = calibrations.add(database, a=a, b=b, active=True, reason='né \u2028 "quoted"', pairs=50, at=AT)
+    assert registry.serving(database, "observed").calibration == added
+    assert verification(database).status == "verified"
+
+
 def test_a_calibration_serves_before_any_champion(database: Database) -> None:
     added = calibrations.add(database, a=-5.0, b=2.5, active=True, reason="better", pairs=200, at=AT)
     assert registry.serving(database, "observed") == registry.Serving(None, None, added)

@@ -20,7 +20,9 @@ def add(
     with database.begin() as connection:
         ledger.lock(connection)
         newest = latest(connection)
-        added = CalibrationVersion(newest.version + 1 if newest else 1, at, a, b, active, reason, pairs)
+        number = newest.version + 1 if newest else 1
+        # As a database gives numbers back: floats, and no negative zero; the ledger is held against the stored row.
+        added = CalibrationVersion(number, at, float(a) + 0.0, float(b) + 0.0, active, reason, pairs)
         connection.execute(sa.insert(tables.calibrations), {"created_at": at, **ledger.calibration_payload(added)})
         ledger.append(connection, ledger.CALIBRATION, ledger.calibration_payload(added), at)
     return added

@@ -46,7 +46,7 @@ class Database:
         )
 
     def __repr__(self) -> str:
-        return f"Database({masked(self.url.render_as_string(hide_password=True))!r})"
+        return f"Database({self.masked_url!r})"
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -103,8 +103,9 @@ class Database:
 
     @property
     def masked_url(self) -> str:
-        """The URL without its password."""
-        return masked(self.url.render_as_string(hide_password=True))
+        """The URL without its password, which may also stand among its options."""
+        hidden = {"password": "hidden"} if "password" in self.url.query else {}
+        return masked(self.url.update_query_dict(hidden).render_as_string(hide_password=True))
 
     def prepare(self) -> None:
         """Bring the database to the state this code expects, or raise DatabaseError saying what to type.
