@@ -227,15 +227,19 @@ def _shown(values: list[Any] | None, row: int) -> str:
 
 
 def rounds(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows in as many frames as the most frequent video has rows, in order, each video once in a frame.
+    """Return the rows in as many frames as the most frequent video has rows, each video once in a frame.
 
-    >>> twice = pl.DataFrame({"platform": ["t", "t", "t"], "platform_video_id": ["1", "1", "2"], "views": [5, 6, 7]})
-    >>> [part["views"].to_list() for part in rounds(twice)]
+    A video's rows come oldest first, whatever their order in the file: by scrape time, then those of an unknown one
+    by views. Taken in file order, a mixture of both could swing back and forth each time the file is read.
+
+    >>> rows = {"platform": ["t"] * 3, "platform_video_id": ["1", "1", "2"], "views": [6, 5, 7]}
+    >>> [part["views"].to_list() for part in rounds(pl.DataFrame(rows).with_columns(scraped_at=None))]
     [[5, 7], [6]]
     """
     if not frame.select(pl.struct(KEY).is_duplicated().any()).item():
         return [frame]
-    numbered = frame.with_columns(pl.int_range(pl.len()).over(KEY).alias("occurrence"))
+    oldest_first = frame.sort("scraped_at", "views", nulls_last=[True, False], maintain_order=True)
+    numbered = oldest_first.with_columns(pl.int_range(pl.len()).over(KEY).alias("occurrence"))
     parts = numbered.partition_by("occurrence", maintain_order=True, include_key=True)
     return [part.drop("occurrence") for part in sorted(parts, key=lambda part: int(part["occurrence"][0]))]
 
@@ -245,13 +249,13 @@ def reconcile(existing: pl.DataFrame, incoming: pl.DataFrame) -> Reconciled:
 
     The newest observation wins. With both scrape times known the later one is newer; with one unknown, the one with
     more views is, since counts grow. An update takes each incoming value that is not null and keeps the stored one
-    elsewhere; `scraped_at` goes with the counters, so it becomes unknown with them. Both frames have the columns of
-    VIDEO_SCHEMA, and each video at most once.
+    elsewhere, `scraped_at` too: it is the latest moment that is known. Both frames have the columns of VIDEO_SCHEMA,
+    and each video at most once.
     """
     columns = list(VIDEO_SCHEMA)
     stored = existing.select(*KEY, *(pl.col(name).alias(f"stored_{name}") for name in columns))
     joined = incoming.join(stored, on=KEY, how="left", maintain_order="left")
-    merged = [pl.coalesce(name, f"stored_{name}").alias(name) for name in columns if name not in {*KEY, "scraped_at"}]
+    merged = [pl.coalesce(name, f"stored_{name}").alias(name) for name in columns if name not in KEY]
     known = pl.col("stored_platform").is_not_null()
     newer = joined.filter(known & _newer()).with_columns(merged)
     changed = newer.select(

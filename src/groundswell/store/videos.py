@@ -129,7 +129,7 @@ def _json(metadata: str | None) -> Any:
 def _merged(metadata: str | None, own: dict[str, Any]) -> str:
     """Return metadata with our keys in it; what is there and is no object is kept under `previous`.
 
-    >>> _merged('{"team": 3, "bookmarks": 1}', {"bookmarks": 2, "scraped_at": None})
+    >>> _merged('{"team": 3, "bookmarks": 1}', {"bookmarks": 2, "followers": None})
     '{"team":3,"bookmarks":2}'
     >>> _merged('"text"', {"bookmarks": 2})
     '{"previous":"text","bookmarks":2}'
@@ -137,9 +137,6 @@ def _merged(metadata: str | None, own: dict[str, Any]) -> str:
     before = _json(metadata)
     if not isinstance(before, dict):
         before = {"previous": before} if before else {}
-    # Counters of an unknown moment must not carry the moment of the counters before them.
-    if own.get("scraped_at") is None:
-        before.pop("scraped_at", None)
     return orjson.dumps(before | {name: value for name, value in own.items() if value is not None}).decode()
 
 
