@@ -78,7 +78,11 @@ class PostgresServer:
     def create(self, template: str = "template1") -> str:
         """Create a database and return its name."""
         name = f"test_{uuid.uuid4().hex}"
-        self.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+        self.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
         return name
 
     def drop(self, name: str) -> None:
