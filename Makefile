@@ -1,8 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set up .venv themselves.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 BIN := .venv/bin
-# OpenMP threads that wait for each other on busy cores slow a fit tenfold: one cap for every process we start.
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-long lint bench lock clean
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-# OpenMP threads that wait for each other on busy cores slow a fit tenfold; said before numpy is first imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -39,20 +35,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 WindowOption = Annotated[Window, typer.Option("--window", help="How long the video has been watched.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="T", help="ISO time beyond which nothing may be known.")]
 _FAILED = frozenset({"failed", "already_running"})
+#: What typer makes of Ctrl-C.
+_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command of this process; an error that we know exits 1 with `error:` and `hint:`."""
+    """Run the command of this process; whatever it cannot do exits 1 with `error:` and `hint:`."""
     try:
         app()
     except GroundswellError as error:
-        if "--json" in sys.argv:
-            printing.print_json({"error": str(error), "hint": error.hint})
-        printing.print_error(str(error), error.hint)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        printing.print_error("interrupted", "Nothing was published; run it again.")
-        sys.exit(130)
+        _fail(str(error), error.hint)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            printing.print_error("interrupted", "`groundswell models list` says what serves; a retrain can run again.")
+        raise
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        _fail(
+            f"Unexpected {type(error).__name__}: {error}", "This is a fault of groundswell: report the lines above it."
+        )
+
+
+def _fail(error: str, hint: str) -> NoReturn:
+    if "--json" in sys.argv:
+        printing.print_json({"error": error, "hint": hint})
+    printing.print_error(error, hint)
+    sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -82,7 +92,7 @@ def demo(
             body = run_demo(context, rows, seed, step)
         printing.show(body, json, printing.demo)
     if serve_after:
-        _serve(context.settings, "127.0.0.1", 8000)
+        _serve(context.settings, "127.0.0.1", 8000, json=False)
 
 
 @app.command(rich_help_panel="Data")
@@ -189,10 +199,11 @@ def serve(
     no_scheduler: Annotated[
         bool, typer.Option("--no-scheduler", help="Bring your own cron; this version starts no scheduler either way.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Serve the cron endpoints and the prediction API."""
     del no_scheduler
-    _serve(_settings(), host, port)
+    _serve(_settings(), host, port, json)
 
 
 @models_app.command("list")
@@ -288,13 +299,16 @@ def _opened() -> Iterator[Context]:
         context.database.dispose()
 
 
-def _serve(settings: Settings, host: str, port: int) -> None:
-    import uvicorn
+def _serve(settings: Settings, host: str, port: int, json: bool) -> None:
+    from groundswell.web.listening import serve
 
-    from groundswell.web.app import create_app
+    def tell(url: str) -> None:
+        if json:
+            printing.print_json({"status": "listening", "url": url})
+            sys.stdout.flush()
+        typer.echo(f"groundswell listens on {url} (API reference at /docs)", err=True)
 
-    typer.echo(f"groundswell listens on http://{host}:{port} (API reference at /docs)", err=True)
-    uvicorn.run(create_app(settings), host=host, port=port, log_config=None)
+    serve(settings, host, port, tell)
 
 
 def _moment(text: str | None) -> datetime | None:
