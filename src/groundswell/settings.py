@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from groundswell.errors import SettingsError
 
 _PREFIX = "GROUNDSWELL_"
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@\s]*)@")
+#: `user:password@`, up to the last @ since a password may hold one; and `password=` among options or in a DSN.
+_USER_INFO = re.compile(r"(?:(?<=://)|^(?!\w+://))([^:/@\s]*):\S*@")
+_OPTION = re.compile(r"(password\s*=\s*)('[^']*'|[^&\s]+)", re.IGNORECASE)
 
 
 def _named(name: str, default: Any, sentence: str, **limits: Any) -> Any:
@@ -140,7 +142,7 @@ def masked(url: str) -> str:
     >>> masked("postgresql://ann:secret@db:5432/x")
     'postgresql://ann:***@db:5432/x'
     """
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _OPTION.sub(r"\1***", _USER_INFO.sub(r"\1:***@", url))
 
 
 def _sentence(item: dict[str, Any]) -> str:

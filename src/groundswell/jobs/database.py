@@ -29,7 +29,7 @@ def check(settings: Settings) -> dict[str, Any]:
 
 
 def _state(database: Database) -> dict[str, Any]:
-    revision = database.revision()
+    revision = database.revision() if database.exists else None
     missing = database.missing_columns() if revision else {}
     ready = revision == HEAD and not missing
     return {

@@ -25,6 +25,7 @@ _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 #: A dead network is noticed within 25 s, before a lease expires.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+_FILE_HINT = "Check that the folder of the database is there and can be written: GROUNDSWELL_HOME, or DATABASE_URL."
 _BULK_ROWS = 50_000
 #: Fewer new tuples at once than wake Python's cycle collector (700), which would double the time of a large read.
 _FETCH_ROWS = 500
@@ -102,6 +103,12 @@ class Database:
         return frame.rename(dict(zip(frame.columns, schema, strict=True))).cast(pl.Schema(schema))
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a database to connect to; of a server this is known only by asking it."""
+        file = self.url.database
+        return self.is_postgres or file in {None, "", ":memory:"} or Path(str(file)).exists()
+
+    @property
     def masked_url(self) -> str:
         """The URL without its password, which may also stand among its options."""
         hidden = {"password": "hidden"} if "password" in self.url.query else {}
@@ -177,7 +184,8 @@ class Database:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            raise DatabaseError(f"The database at {self.masked_url} failed: {_first_line(error.orig)}") from error
+            hint = None if self.is_postgres else _FILE_HINT
+            raise DatabaseError(f"The database at {self.masked_url} failed: {_first_line(error.orig)}", hint) from error
 
 
 def open_database(settings: Settings) -> Database:
@@ -233,8 +241,13 @@ def _frame(columns: list[list[Any]], schema: Columns) -> pl.DataFrame:
 def _with_driver(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise DatabaseError(f"DATABASE_URL={masked(url)!r} is not a URL.") from None
+    if "@" in (parsed.host or ""):
+        # The rest of the password would be taken for a host, and named in the message of the failed connection.
+        raise DatabaseError(
+            "The user or password in DATABASE_URL holds an @ as it is.", "Write special characters as %40 and so on."
+        )
     if parsed.drivername in {"postgres", "postgresql"}:
         return parsed.set(drivername="postgresql+psycopg")
     return parsed

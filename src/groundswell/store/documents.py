@@ -16,7 +16,19 @@ _GZIP = b"\x1f\x8b"
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:
-    """Store the content as JSON under the path, over what was there; a failure leaves that as it was."""
+    """Store the content as JSON under the path, over what was there; a failure leaves that as it was.
+
+    Raises GroundswellError where the path cannot be written.
+    """
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise GroundswellError(
+            f"{path} cannot be written: {error.strerror}.", "Name another place with --out, or set GROUNDSWELL_HOME."
+        ) from None
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from groundswell.predictor import answer
@@ -45,18 +47,28 @@ class PredictRequest(BaseModel):
     videos: Annotated[list[Any], Field(min_length=1, max_length=MOST_VIDEOS)]
 
 
-def _caller(request: Request) -> State:
-    state = state_of(request)
-    if state.settings.api_key is not None:
-        require(request, state.settings.api_key)
-    return state
+class KeyedRoute(APIRoute):
+    """A route that asks for the API key, where one is set, before it so much as reads the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request of the route."""
+        answer_request = super().get_route_handler()
+
+        async def ask_then_answer(request: Request) -> Response:
+            key = state_of(request).settings.api_key
+            if key is not None:
+                require(request, key)
+            return await answer_request(request)
+
+        return ask_then_answer
 
 
 router = APIRouter(tags=["predictions"])
+keyed = APIRouter(tags=["predictions"], route_class=KeyedRoute)
 
 
-@router.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
-def predict(request: PredictRequest, state: Annotated[State, Depends(_caller)]) -> dict[str, Any]:
+@keyed.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
+def predict(request: PredictRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
     predictor = state.predictor()
     return answer(predictor.predict(request.videos, request.window, state.context().now()))

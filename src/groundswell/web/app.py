@@ -30,6 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.groundswell = State(settings)
     app.include_router(cron.router)
+    app.include_router(api.keyed)
     app.include_router(api.router)
     add_error_table(app)
     return app
