@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from groundswell import parsing
-from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
+from groundswell.frames import STORED_VIDEO_SCHEMA
 from groundswell.store import tables
 from groundswell.store.database import Columns, Database, frame_of
+from groundswell.store.moments import moments
 
 _VIDEOS = tables.scraped_videos.c
 #: Rows that a retrain of window `observed` may use.
@@ -174,4 +175,6 @@ def _counts(name: str, values: list[Any]) -> pl.Series:
 
 
 def _moments(name: str, values: list[Any]) -> pl.Series:
-    return pl.Series(name, [parsing.lenient(parsing.moment, value) for value in values], dtype=MOMENT)
+    """Return a column of UTC times out of JSON values: ISO texts or epochs, anything else unknown."""
+    texts = [value if isinstance(value, str) else str(value) if isinstance(value, int) else None for value in values]
+    return moments(pl.Series(name, texts, dtype=pl.String)).alias(name)

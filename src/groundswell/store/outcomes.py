@@ -12,10 +12,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from groundswell.errors import RequestError
-from groundswell.frames import MOMENT
-from groundswell.parsing import lenient, moment
 from groundswell.store import tables
 from groundswell.store.database import Columns, Database
+from groundswell.store.moments import moments
 
 #: How we write times on SQLite; what is written otherwise came from somebody else and is read with care.
 _OUR_TIMES = "____-__-__ __:__:__.______"
@@ -116,7 +115,7 @@ def _require_prediction(connection: sa.Connection, prediction_id: str) -> None:
 
 def _read(database: Database, source: _Source, since: datetime, until: datetime) -> Pairs:
     rows = database.read_frame(_statement(database, source, since, until), _PAIR_SCHEMA)
-    rows = rows.with_columns(created_at=_moments(rows["unread"]))
+    rows = rows.with_columns(created_at=moments(rows["unread"]))
     exact = pl.col("unread").is_null()  # the database could compare the time by itself
     readable = exact | pl.col("created_at").is_not_null()
     inside = exact | pl.col("created_at").is_between(since, until).fill_null(value=False)
@@ -142,20 +141,3 @@ def _statement(database: Database, source: _Source, since: datetime, until: date
         .where(deleted_at.is_(None), predicted.is_not(None), actual.is_not(None))
         .where(sa.or_(~exact, created_at.between(since, until)))
     )
-
-
-def _moments(texts: pl.Series) -> pl.Series:
-    """Return the times of ISO 8601 texts, a time without a zone as UTC; null where there is none to be read."""
-    spaced = texts.str.strip_chars().str.replace("[Tt]", " ").str.replace("[Zz]$", "+00:00")
-    zoned = pl.select(
-        pl.when(spaced.str.contains(r":\d\d(\.\d+)?$") & ~spaced.str.contains(r"[+-]\d\d:\d\d$"))
-        .then(spaced + "+00:00")
-        .otherwise(spaced)
-    ).to_series()
-    usual = zoned.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
-    unusual = texts.filter(usual.is_null() & texts.is_not_null())
-    if unusual.is_empty():
-        return usual
-    one_by_one = {text: lenient(moment, text) for text in unusual.unique()}
-    read = texts.replace_strict(one_by_one, default=None, return_dtype=MOMENT)
-    return pl.select(pl.coalesce(usual, read)).to_series()
