@@ -60,6 +60,8 @@ def test_what_is_no_export(tmp_path: Path, content: bytes, message: str) -> None
 def test_a_missing_path_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         open_export(tmp_path / "nowhere.json")
+    with pytest.raises(SourceError, match="cannot be read"):
+        open_export(tmp_path / ("x" * 5000))
     with pytest.raises(SourceError, match="is not a file"):
         open_export(tmp_path)
 

@@ -30,7 +30,11 @@ _UNPACK = "Unpack or export it as JSON, JSONL, CSV or Parquet."
 
 def open_container(path: Path) -> Container:
     """Return the file as rows; raises SourceError for what is missing, empty or no table of any kind."""
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:  # a name too long, or a folder that we may not enter
+        raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
+    if not found:
         raise SourceError(f"{path} does not exist.", "Check the path.")
     if not path.is_file():
         raise SourceError(f"{path} is not a file.", "Name the export files themselves.")
