@@ -96,7 +96,7 @@ def fit_boosted(
         known = judging.where(np.isin(judging.tiers, present))
         valid = [lightgbm.Dataset(known.features, np.searchsorted(present, known.tiers), reference=data)]
         callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
-    booster = lightgbm.train(settings, data, rounds, valid_sets=valid, callbacks=callbacks)
+    booster = lightgbm.train(settings, data, rounds, valid_sets=valid, callbacks=callbacks, keep_training_booster=True)
     best = booster.best_iteration if judging is not None else rounds
     text = booster.model_to_string(num_iteration=max(best, 1))
     return BoostedEstimator(tuple(int(tier) for tier in present), text)

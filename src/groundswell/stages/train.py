@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from groundswell.calibration.scores import log_loss
+from groundswell.calibration.scores import Floats, log_loss
 from groundswell.calibration.temperature import Temperature, choose_temperature
 from groundswell.learners import Check, Part, fit_boosted, fit_logistic, rounds_of
 from groundswell.model import Estimator
@@ -46,8 +46,8 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
     if len(np.unique(fitting.tiers)) < 2 or not len(judging):
         fitting, judging = rows, rows
     contenders = [_tuned_logistic(fitting, judging, check), _tuned_boosted(fitting, judging, seed, threads, check)]
-    winner, fitted = min(contenders, key=lambda contender: contender[0].selection_log_loss)
-    calibrator = choose_temperature(fitted.probabilities(judging.features), judging.tiers)
+    winner, forecast = min(contenders, key=lambda contender: contender[0].selection_log_loss)
+    calibrator = choose_temperature(forecast, judging.tiers)
     check()
     refitted = (
         fit_logistic(rows, winner.setting)
@@ -57,19 +57,23 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
     return Trained(refitted, calibrator, tuple(candidate for candidate, _ in contenders), len(judging))
 
 
-def _tuned_logistic(fitting: Part, judging: Part, check: Check) -> tuple[Candidate, Estimator]:
+#: A candidate and its forecast of the selection rows.
+Contender = tuple[Candidate, Floats]
+
+
+def _tuned_logistic(fitting: Part, judging: Part, check: Check) -> Contender:
     tuned = []
     for inverse_ridge in INVERSE_RIDGES:
         check()
-        estimator = fit_logistic(fitting, inverse_ridge)
-        tuned.append((Candidate("logistic", inverse_ridge, _loss(estimator, judging)), estimator))
-    return min(tuned, key=lambda pair: pair[0].selection_log_loss)
+        tuned.append(_contender("logistic", inverse_ridge, fit_logistic(fitting, inverse_ridge), judging))
+    return min(tuned, key=lambda contender: contender[0].selection_log_loss)
 
 
-def _tuned_boosted(fitting: Part, judging: Part, seed: int, threads: int, check: Check) -> tuple[Candidate, Estimator]:
+def _tuned_boosted(fitting: Part, judging: Part, seed: int, threads: int, check: Check) -> Contender:
     estimator = fit_boosted(fitting, MAX_ROUNDS, seed, threads, check, judging)
-    return Candidate("boosted", float(rounds_of(estimator)), _loss(estimator, judging)), estimator
+    return _contender("boosted", float(rounds_of(estimator)), estimator, judging)
 
 
-def _loss(estimator: Estimator, rows: Part) -> float:
-    return float(log_loss(estimator.probabilities(rows.features), rows.tiers).mean())
+def _contender(kind: str, setting: float, estimator: Estimator, judging: Part) -> Contender:
+    forecast = estimator.probabilities(judging.features)
+    return Candidate(kind, setting, float(log_loss(forecast, judging.tiers).mean())), forecast
