@@ -69,7 +69,9 @@ def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
 
 def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:
     """Select id, metadata and dates of the rows that can be among the newest."""
-    statement = sa.select(_VIDEOS.id, _json(database, _VIDEOS.metadata), _text_moment(database)).where(*_USABLE)
+    statement = sa.select(_text(database, _VIDEOS.id), _json(database, _VIDEOS.metadata), _text_moment(database)).where(
+        *_USABLE
+    )
     with database.read() as connection:
         if as_of < database.now(connection):
             return statement  # rows may be newer than they were known: every one has to be looked at
@@ -87,7 +89,11 @@ def _selected(database: Database, ids: list[str]) -> sa.Select[Any]:
     # One JSON parameter instead of ten thousand: SQLite and PostgreSQL both take a list apart themselves.
     listed = orjson.dumps(ids).decode()
     if database.is_postgres:
-        chosen = sa.select(sa.func.jsonb_array_elements_text(sa.cast(listed, postgresql.JSONB)).cast(postgresql.UUID))
+        chosen = sa.select(
+            sa.func.jsonb_array_elements_text(sa.cast(sa.literal(listed, sa.Text), postgresql.JSONB)).cast(
+                postgresql.UUID
+            )
+        )
         return _raw(database).where(_VIDEOS.id.in_(chosen))
     each = sa.func.json_each(listed).table_valued("value")
     return _raw(database).where(_VIDEOS.id.in_(sa.select(each.c.value)))
