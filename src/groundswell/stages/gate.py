@@ -124,21 +124,15 @@ def decide(
 
     `reported` findings (leakage in `observed`) stand in the decision without a vote.
     """
-    checks = [
-        _policy(policy),
-        _tiers(tiers_trained),
-        _metrics(metrics),
-        _floor(metrics.get("accuracy"), policy),
-        _champion(standing, comparison, policy),
-    ]
+    floor, champion = _floor(metrics.get("accuracy"), policy), _champion(standing, comparison, policy)
+    checks = [_policy(policy), _tiers(tiers_trained), _metrics(metrics), floor, champion]
     obstacles = [(finding, enough) for finding, enough in checks if not _lets_pass(finding, standing)]
     findings = (*(finding for finding, _ in checks), *reported)
     if obstacles:
         first, enough = obstacles[0]
         return Decision(Verdict.HOLD, first.explanation, enough, findings)
-    accuracy = metrics["accuracy"]
-    why = f"Test accuracy {accuracy.value:.1%} passes the {policy.accuracy_floor:.0%} gate (n {accuracy.n:,})"
-    return Decision(Verdict.PROMOTE, f"{why}; {checks[-1][0].explanation}", "It was enough.", findings)
+    why = f"{floor[0].explanation} (n {metrics['accuracy'].n:,}); {champion[0].explanation}"
+    return Decision(Verdict.PROMOTE, why, "It was enough.", findings)
 
 
 def _lets_pass(finding: Finding, standing: Standing) -> bool:
@@ -153,7 +147,8 @@ def _finding(code: str, title: str, passed: bool | None, explanation: str) -> Fi
 
 
 def _policy(policy: Policy) -> tuple[Finding, str]:
-    missing = [field.name for field in dataclasses.fields(policy) if getattr(policy, field.name) is None]
+    thresholds = dataclasses.asdict(policy)
+    missing = [name for name, value in thresholds.items() if value is None or not math.isfinite(value)]
     said = f"The policy sets no {', '.join(missing)}" if missing else "Every threshold is set"
     return _finding("G1", "Policy is complete", not missing, said), "A policy with every threshold set."
 
@@ -171,17 +166,24 @@ def _tiers(count: int) -> tuple[Finding, str]:
 
 def _floor(accuracy: Estimate | None, policy: Policy) -> tuple[Finding, str]:
     title = "Accuracy floor"
-    if accuracy is None or policy.accuracy_floor is None or math.isnan(accuracy.value):
-        return _finding("G4", title, None, "Accuracy or floor is missing"), "An accuracy and a floor."
     floor = policy.accuracy_floor
+    if accuracy is None or floor is None or not math.isfinite(accuracy.value) or not math.isfinite(floor):
+        return _finding("G4", title, None, "Accuracy or floor is missing"), "An accuracy and a floor."
     passed = accuracy.value >= floor
-    said = f"Test accuracy {accuracy.value:.1%} {'at or above' if passed else 'below'} {_percent(floor)} gate"
+    shown = _on_its_side(accuracy.value, floor)
+    said = f"Test accuracy {shown} {'passes the' if passed else 'below'} {_percent(floor)} gate"
     needed = math.ceil(floor * accuracy.n - 1e-9)
     got = round(accuracy.value * accuracy.n)
     return (
         _finding("G4", title, passed, said),
         f"{needed:,} of {accuracy.n:,} holdout videos right; it had {got:,}.",
     )
+
+
+def _on_its_side(share: float, floor: float) -> str:
+    """Return a share in percent, with as many decimals as it takes not to round it across the floor."""
+    texts = (f"{share:.{decimals}%}" for decimals in range(1, 8))
+    return next((text for text in texts if (float(text[:-1]) >= floor * 100) == (share >= floor)), f"{share:%}")
 
 
 def _percent(share: float) -> str:
