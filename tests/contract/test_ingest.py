@@ -168,6 +168,7 @@ def test_refused_rows_go_to_a_file_and_the_rest_goes_in(database: Database, sett
         "unchanged": 0,
         "rejected": 3,
         "rejectedBy": {"invalid_json": 1, "missing_id": 1, "negative": 1},
+        "rejectsFile": str(rejects_path(settings, AS_OF)),
     }
     lines = rejects_path(settings, AS_OF).read_text().splitlines()
     assert [json.loads(line) for line in lines] == [

@@ -35,7 +35,7 @@ class IngestReport:
 
     Of a file of videos, rows are inserted or updated as videos. Of a file of readings, a row is inserted as a
     snapshot, and unchanged where that reading is known already; it is never counted as updated, though the newest
-    reading of a video updates its counters.
+    reading of a video updates its counters. `rejects_file` says where the refused rows are, None without any.
     """
 
     read: int
@@ -44,6 +44,7 @@ class IngestReport:
     unchanged: int
     rejected: int
     rejected_by: dict[str, int]
+    rejects_file: str | None
 
 
 def ingest(
@@ -83,6 +84,7 @@ def ingest(
         outcomes["unchanged"],
         rejected,
         dict(sorted(reasons.items())),
+        str(refused.path) if refused.published else None,
     )
 
 
