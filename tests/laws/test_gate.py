@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_an_empty_policy_holds(standing: Standing) -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Policy)])
 @pytest.mark.parametrize("value", [None, math.nan])
-def test_a_policy_without_one_threshold_holds(field: str, value: float | None) -> None:
+def test_a_policy_without_one_threshold_holds(field: str, value: Any) -> None:
     decision = decided(policy=dataclasses.replace(POLICY, **{field: value}))
     assert decision.decision is Verdict.HOLD
     assert decision.reason == f"The policy sets no {field}"

@@ -40,11 +40,11 @@ def slow_rps(p: Floats, tier: int) -> float:
 
 
 def slow_log_loss(p: Floats, tier: int) -> float:
-    return -math.log(min(max(p[tier - 1], 1e-15), 1.0))
+    return -math.log(min(max(float(p[tier - 1]), 1e-15), 1.0))
 
 
 def slow_brier(p: Floats, tier: int) -> float:
-    return sum((p[k - 1] - (tier == k)) ** 2 for k in TIERS)
+    return float(sum((p[k - 1] - (tier == k)) ** 2 for k in TIERS))
 
 
 def slow_top_label_ece(probabilities: Floats, tiers: Tiers, bins: int = 15) -> float:

@@ -28,8 +28,8 @@ class Feature:
     sentence: str
 
 
-_views = pl.col("views").cast(pl.Float64)
-_likes = pl.col("likes").cast(pl.Float64)
+_views = pl.col("views").fill_null(0).cast(pl.Float64)
+_likes = pl.col("likes").fill_null(0).cast(pl.Float64)
 _shares = pl.col("shares").fill_null(0).cast(pl.Float64)
 _comments = pl.col("comments").fill_null(0).cast(pl.Float64)
 _saves = pl.col("saves").cast(pl.Float64)

@@ -55,9 +55,9 @@ def weighted_engagement_score(videos: pl.DataFrame) -> Floats:
     >>> weighted_engagement_score(pl.DataFrame(row)).tolist()
     [0.1]
     """
-    likes, comments, shares = (pl.col(name).fill_null(0) for name in ("likes", "comments", "shares"))
+    likes, comments, shares = (pl.col(name).cast(pl.Float64).fill_null(0) for name in ("likes", "comments", "shares"))
     score = (likes + 2 * comments + 3 * shares) / pl.col("views")
-    return videos.select(score.cast(pl.Float64)).to_series().to_numpy()
+    return videos.select(score).to_series().to_numpy()
 
 
 def tier_distribution(tiers: Tiers) -> list[int]:
