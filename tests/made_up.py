@@ -13,9 +13,11 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from groundswell.calibration.scores import Floats, Tiers
-from groundswell.frames import STORED_VIDEO_SCHEMA
+from groundswell.frames import STORED_VIDEO_SCHEMA, VIDEO_SCHEMA
 from groundswell.learners import Part
 from groundswell.stages import features, labels, split
+from groundswell.store.database import Database
+from groundswell.store.videos import insert
 
 law = limits(deadline=None, derandomize=True, max_examples=100)
 NEWEST = datetime(2025, 6, 1, tzinfo=UTC)
@@ -133,3 +135,9 @@ def parts(rows: int, seed: int, quantity: str = "wes") -> tuple[Part, Part, Floa
 
 def never() -> None:
     """Interrupt no work."""
+
+
+def store(database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put rows into `scraped_videos`, created at `NEWEST`."""
+    with database.begin() as connection:
+        insert(connection, stored([{"platform": "tiktok", **row} for row in rows]).select(*VIDEO_SCHEMA), NEWEST)

@@ -22,8 +22,6 @@ def write_baseline(context: Context, out: Path | None = None) -> dict[str, Any]:
     Raises BaselineError if no stored video has views and a length.
     """
     content = _compute(context)
-    if not content["virality_tiers"]:
-        raise BaselineError("No stored video has views and a length.", "Run `groundswell ingest PATH` first.")
     path = out or context.settings.baseline_path
     documents.write_document(path, content)
     return {**content, "path": str(path)}
@@ -51,4 +49,7 @@ def _compute(context: Context) -> dict[str, Any]:
         raise BaselineError("There are no stored videos.", "Run `groundswell ingest PATH` first.")
     fetched = pl.concat(parts)
     videos = fetched.unique("key", keep="first", maintain_order=True)
-    return stage.baseline(videos, fetched.height, fetched.height - videos.height)
+    content = stage.baseline(videos, fetched.height, fetched.height - videos.height)
+    if not content["virality_tiers"]:
+        raise BaselineError("No stored video has views and a length.", "Run `groundswell ingest PATH` first.")
+    return content

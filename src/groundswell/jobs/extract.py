@@ -92,9 +92,9 @@ def _set(rows: pl.DataFrame, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _part(content: dict[str, Any]) -> Part:
     values = np.asarray(content["features"], dtype=np.float64)
-    tiers = np.asarray(content["labels"], dtype=np.int64)
-    if values.ndim != 2 or values.shape != (len(tiers), len(features.OBSERVED)) or not len(tiers):
-        raise ValueError(f"features of shape {values.shape} for {len(tiers)} labels")
+    tiers = np.asarray(content["labels"], dtype=np.float64)
+    if tiers.ndim != 1 or not len(tiers) or values.shape != (len(tiers), len(features.OBSERVED)):
+        raise ValueError(f"features of shape {values.shape} for labels of shape {tiers.shape}")
     if not np.isfinite(values).all() or not np.isin(tiers, TIERS).all():
         raise ValueError("a feature is not finite, or a label is not a tier 1-5")
-    return Part(values, tiers)
+    return Part(values, tiers.astype(np.int64))

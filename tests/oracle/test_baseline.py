@@ -1,0 +1,141 @@
+"""The calibration baseline against pandas, and the accounting of every video that was left out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundswell.errors import BaselineError
+from groundswell.jobs.baseline import wes_label, write_baseline
+from groundswell.jobs.context import Context
+from groundswell.stages.baseline import baseline, thresholds
+from groundswell.stages.labels import Label, tier_distribution, weighted_engagement_score
+from tests.made_up import law, store, stored, stored_rows, videos
+
+Rows = list[dict[str, Any]]
+
+
+def computed(rows: Rows, duplicates: int = 0) -> dict[str, Any]:
+    frame = stored(rows)
+    wes = pl.Series("wes", weighted_engagement_score(frame), dtype=pl.Float64)
+    return baseline(frame.select("views", "duration_seconds", wes), frame.height + duplicates, duplicates)
+
+
+def slow_wes(rows: Rows) -> tuple[pd.Series, dict[str, int]]:
+    """The scores that count, and how many videos each reason left out."""
+    table = pd.DataFrame(rows).astype({"views": float, "duration_seconds": float})
+    reasons = pd.Series("", index=table.index)
+    for name in ("views", "duration"):
+        column = table["views" if name == "views" else "duration_seconds"]
+        reasons[(reasons == "") & column.isna()] = f"null_{name}"
+        reasons[(reasons == "") & (column <= 0)] = f"zero_{name}"
+    limit = table.loc[reasons == "", "views"].quantile(0.995)
+    reasons[(reasons == "") & (table["views"] > limit)] = "extreme_outliers"
+    kept = table[reasons == ""]
+    wes = (kept[["likes", "comments", "shares"]].fillna(0) * [1, 2, 3]).sum(axis=1) / kept["views"]
+    return wes, dict(reasons[reasons != ""].value_counts())
+
+
+def gappy_videos(rows: int) -> Rows:
+    found = videos(rows, seed=6)
+    gaps: Rows = [{"views": None}, {"views": 0}, {"duration_seconds": None}, {"duration_seconds": 0}]
+    for row, gap in enumerate(gaps):
+        for number in range(row, 70 + 10 * row, 10):
+            found[number] |= gap
+    return found
+
+
+def test_percentiles_and_accounting_equal_those_of_pandas() -> None:
+    rows = gappy_videos(1_500)
+    found = computed(rows, duplicates=3)
+    wes, left_out = slow_wes(rows)
+    expected = {f"p{p}": round(wes.quantile(p / 100), 6) for p in (10, 25, 50, 75, 90, 95, 99)}
+    spread = {"mean": round(wes.mean(), 6), "stddev": round(wes.std(ddof=0), 6)}
+    assert found["wes_percentiles"] == pytest.approx(expected | spread, abs=1.1e-6)
+    stats = found["dataset_stats"]
+    assert stats["outliers_breakdown"] == left_out
+    assert len(left_out) == 5
+    assert (stats["total_fetched"], stats["duplicates_removed"]) == (1_503, 3)
+    assert stats["analyzed_count"] == len(wes)
+
+
+@law
+@given(st.lists(stored_rows, min_size=1, max_size=30), st.integers(0, 5))
+def test_every_video_is_analyzed_or_left_out_for_one_reason(rows: Rows, duplicates: int) -> None:
+    found = computed(rows, duplicates)
+    stats = found["dataset_stats"]
+    assert stats["outliers_removed"] == sum(stats["outliers_breakdown"].values())
+    assert stats["total_fetched"] == duplicates + stats["outliers_removed"] + stats["analyzed_count"]
+    assert sum(tier["video_count"] for tier in found["virality_tiers"]) == stats["analyzed_count"]
+
+
+def test_tiers_are_those_of_the_thresholds() -> None:
+    rows = videos(800, seed=2)
+    found = computed(rows)
+    wes, _ = slow_wes(rows)
+    cuts = thresholds(found)
+    assert cuts == tuple(found["wes_percentiles"][name] for name in ("p25", "p50", "p75", "p90"))
+    counts = [tier["video_count"] for tier in found["virality_tiers"]]
+    assert counts == tier_distribution(Label("wes", cuts).tiers(wes.to_numpy()))
+    ends = [tier["weighted_score_threshold"] for tier in found["virality_tiers"]]
+    assert [end["min"] for end in ends] == [0, *cuts]
+    assert [end["max"] for end in ends] == [*cuts, round(wes.max(), 6)]
+    assert [tier["score_range"] for tier in found["virality_tiers"]] == [
+        [0, 25],
+        [25, 45],
+        [45, 65],
+        [65, 80],
+        [80, 100],
+    ]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"virality_tiers": None},
+        {"virality_tiers": "five"},
+        {"virality_tiers": [{"tier": 1, "weighted_score_threshold": {"min": 0}}]},
+        {"virality_tiers": [{"tier": tier, "weighted_score_threshold": {"min": -tier}} for tier in range(1, 6)]},
+        {"virality_tiers": [{"tier": tier, "weighted_score_threshold": {"min": np.nan}} for tier in range(1, 6)]},
+    ],
+)
+def test_what_is_no_baseline_has_no_thresholds(broken: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        thresholds(broken)
+
+
+def test_the_file_has_the_keys_of_the_seed(context: Context, real_data: Any) -> None:
+    def keys(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: keys(item) for name, item in value.items()}
+        return [keys(item) for item in value] if isinstance(value, list) else None
+
+    store(context.database, videos(300, seed=3))
+    write_baseline(context)
+    written = json.loads(context.settings.baseline_path.read_text())
+    assert keys(written) == keys(json.loads((real_data / "seed" / "calibration-baseline.json").read_text()))
+
+
+def test_the_file_labels_as_the_stored_videos_do_without_it(context: Context) -> None:
+    store(context.database, gappy_videos(300))
+    without = wes_label(context)
+    write_baseline(context)
+    assert wes_label(context) == without
+
+
+@pytest.mark.parametrize("rows", [[], [{"platform_video_id": "1", "views": 0, "likes": 3}]])
+def test_nothing_to_measure_is_said_as_it_is(context: Context, rows: Rows) -> None:
+    store(context.database, rows)
+    for work in (write_baseline, wes_label):
+        with pytest.raises(BaselineError, match="o stored video") as caught:
+            work(context)
+        assert "groundswell ingest" in caught.value.hint
+    assert not context.settings.baseline_path.exists()
