@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from scipy.special import softmax
 from groundswell.calibration.scores import Floats
 from groundswell.calibration.temperature import Temperature
 from groundswell.errors import ArtifactError
-from groundswell.records import Window
+from groundswell.records import TIERS, Window
 
 FORMAT = 1
 
@@ -81,15 +82,17 @@ class BoostedEstimator:
     kind = "boosted"
 
     @cached_property
-    def _booster(self) -> Any:
+    def booster(self) -> Any:
+        """LightGBM's form of the text."""
         import lightgbm
 
         return lightgbm.Booster(model_str=self.text)
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probability of each tier, shape (rows, 5)."""
-        # One thread: waking a pool costs a single row more than the trees do, and a busy machine even more.
-        return spread_over_tiers(np.asarray(self._booster.predict(features, num_threads=1)), self.tiers)
+        # Waking a pool costs a few rows more than the trees do.
+        threads = 1 if len(features) < 1_000 else 2
+        return spread_over_tiers(np.asarray(self.booster.predict(features, num_threads=threads)), self.tiers)
 
     def content(self) -> dict[str, Any]:
         """Return the estimator as plain JSON types."""
@@ -131,25 +134,39 @@ def model_from_bytes(data: bytes) -> Model:
         content = orjson.loads(data)
         if content["format"] != FORMAT:
             raise ArtifactError(f"The model has format {content['format']}, this version reads {FORMAT}.")
-        cut_points = content["cutPoints"]
+        cut_points, names = content["cutPoints"], tuple(content["featureNames"])
         return Model(
             window=Window(content["window"]),
-            feature_names=tuple(content["featureNames"]),
+            feature_names=names,
             label=content["label"],
             cut_points=None if cut_points is None else tuple(cut_points),
-            estimator=_estimator(content["estimator"]),
-            calibrator=Temperature(float(content["calibrator"]["t"])),
+            estimator=_estimator(content["estimator"], len(names)),
+            calibrator=_calibrator(content["calibrator"]),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"The artifact is not a model of groundswell: {error}.") from None
 
 
-def _estimator(content: dict[str, Any]) -> Estimator:
+def _calibrator(content: dict[str, Any]) -> Temperature:
+    t = float(content["t"])
+    if not 0 < t < np.inf:
+        raise ValueError(f"a temperature of {t}")
+    return Temperature(t)
+
+
+def _estimator(content: dict[str, Any], features: int) -> Estimator:
     tiers = tuple(content["tiers"])
+    if not tiers or list(tiers) != [tier for tier in TIERS if tier in tiers]:
+        raise ValueError(f"tiers {tiers}")
     if content["kind"] == "boosted":
-        return BoostedEstimator(tiers, content["text"])
+        return _boosted(tiers, content["text"], features)
     if content["kind"] != "logistic":
         raise ArtifactError(f"This version knows no estimator of kind {content['kind']!r}.")
+    shapes = {"mean": (features,), "scale": (features,), "weights": (len(tiers), features), "intercepts": (len(tiers),)}
+    for name, shape in shapes.items():
+        values = np.asarray(content[name], dtype=np.float64)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise ValueError(f"{name} of shape {values.shape} for {len(tiers)} tiers and {features} features")
     return LogisticEstimator(
         tiers=tiers,
         mean=tuple(content["mean"]),
@@ -157,3 +174,22 @@ def _estimator(content: dict[str, Any]) -> Estimator:
         weights=tuple(tuple(row) for row in content["weights"]),
         intercepts=tuple(content["intercepts"]),
     )
+
+
+def _boosted(tiers: tuple[int, ...], text: str, features: int) -> BoostedEstimator:
+    """Return the booster, read now rather than at the first prediction."""
+    from lightgbm.basic import LightGBMError
+
+    # LightGBM may end the whole process over a text that breaks off: all that its header promises must be there.
+    sizes, start = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE), text.find("\n\nTree=0\n") + 2
+    rest = text[start + sum(map(int, sizes[1].split())) :] if sizes else ""
+    if not rest.startswith("end of trees\n") or "\nend of parameters\n" not in rest:
+        raise ValueError("the booster is incomplete")
+    estimator = BoostedEstimator(tiers, text)
+    try:
+        found = (estimator.booster.num_feature(), estimator.booster.num_model_per_iteration())
+    except LightGBMError as error:
+        raise ValueError(str(error)) from None
+    if found != (features, len(tiers)):
+        raise ValueError(f"the booster is for {found[0]} features and {found[1]} tiers")
+    return estimator

@@ -35,10 +35,10 @@ class TrainingRows:
         return np.isin(keys, self.keys, invert=True)
 
     def to_bytes(self) -> bytes:
-        """Return the rows as Parquet, in the order of their hashes."""
+        """Return the rows as Parquet, in one order whatever the order they were learnt in."""
         frame = pl.DataFrame({"key": self.keys, "tier": self.tiers.astype(np.int8), "quantity": self.quantity})
         buffer = io.BytesIO()
-        frame.sort("key").write_parquet(buffer, compression="zstd")
+        frame.sort("key", "tier", "quantity").write_parquet(buffer, compression="zstd")
         return buffer.getvalue()
 
 
