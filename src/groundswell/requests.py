@@ -15,12 +15,14 @@ from groundswell.sources import open_export
 _HINT = 'Give {"videos": [{"views": 1200, "likes": 90, …}]}, or an export that `groundswell ingest` reads.'
 
 
-def read_videos(given: bytes | Path) -> list[dict[str, Any]]:
+def read_videos(given: bytes | Path) -> list[Any]:
     """Return request objects from JSON of a request or from an export; raises RequestError or SourceError."""
     data = given if isinstance(given, bytes) else _bytes(given)
-    videos = _from_request(data)
-    if videos is None:
-        videos = _from_export(data)
+    content = _json(data)
+    enveloped = content["videos"] if isinstance(content, dict) and isinstance(content.get("videos"), list) else None
+    videos = enveloped if enveloped is not None else content if isinstance(content, list) else [content]
+    if not all(isinstance(item, dict) and _is_request(item) for item in videos):
+        videos = _from_export(data, enveloped)
     if not videos:
         raise RequestError("There is no video to predict.", _HINT)
     return videos
@@ -33,30 +35,27 @@ def _bytes(path: Path) -> bytes:
         raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
 
 
-def _from_request(data: bytes) -> list[dict[str, Any]] | None:
-    """Return the videos of a request, of one video's object or of a list of them; None for anything else."""
+def _json(data: bytes) -> Any:
     try:
-        content = orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
-    if isinstance(content, dict):
-        content = content["videos"] if isinstance(content.get("videos"), list) else [content]
-    if isinstance(content, list) and all(isinstance(item, dict) and _is_request(item) for item in content):
-        return content
-    return None
 
 
 def _is_request(item: dict[str, Any]) -> bool:
     return "views" in item and set(item) <= set(REQUEST_FIELDS)
 
 
-def _from_export(data: bytes) -> list[dict[str, Any]]:
+def _from_export(data: bytes, otherwise: list[Any] | None) -> list[Any]:
+    """Return the videos of an export; what stands under `videos` in a request where it is none."""
     with tempfile.TemporaryDirectory(prefix="groundswell-") as folder:
         path = Path(folder) / "input"
         path.write_bytes(data)
         try:
             export = open_export(path)
         except SourceError as error:
+            if otherwise is not None:
+                return otherwise
             raise RequestError(f"The input is neither a request nor a known export: {error}", _HINT) from None
         names = {column: name for name, column in REQUEST_FIELDS.items()}
         return [

@@ -94,10 +94,10 @@ def compare(
         model = model_from_bytes(artifacts.get(champion.artifact))
         seen = training_rows_from_bytes(artifacts.get(champion.training_rows))
     except ArtifactError as error:
-        log.error("Champion %d cannot be compared with: %s", champion.version, error)
+        log.error(f"Champion {champion.version} cannot be compared with: {error}")
         return None
     if model.feature_names != challenger.model.feature_names:
-        log.error("Champion %d sees other features than this version", champion.version)
+        log.error(f"Champion {champion.version} sees other features than this version")
         return None
     holdout = challenger.material.holdout
     new = seen.unseen(holdout.keys)

@@ -36,5 +36,5 @@ class Steps:
 
     def seconds(self) -> dict[str, float]:
         """Return how long each step took, the last one until now."""
-        ends = [moment for _, moment in self._marks[1:]] + [time.monotonic()]
+        ends = [*(moment for _, moment in self._marks), time.monotonic()][1:]
         return {name: round(end - start, 3) for (name, start), end in zip(self._marks, ends, strict=True)}
