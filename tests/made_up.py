@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,21 @@ from hypothesis import strategies as st
 
 from groundswell.calibration.scores import Floats, Tiers
 from groundswell.frames import STORED_VIDEO_SCHEMA, VIDEO_SCHEMA
+from groundswell.jobs.context import Context
 from groundswell.learners import Part
+from groundswell.model import Model
+from groundswell.settings import load_settings
 from groundswell.stages import features, labels, split
+from groundswell.store import registry
+from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database
 from groundswell.store.videos import insert
+from groundswell.training_rows import TrainingRows
 
 law = limits(deadline=None, derandomize=True, max_examples=100)
 NEWEST = datetime(2025, 6, 1, tzinfo=UTC)
+
+NO_ROWS = TrainingRows(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0))
 
 #: What a stored video holds where a test does not say otherwise.
 PLAIN: dict[str, Any] = {
@@ -141,3 +150,27 @@ def store(database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put rows into `scraped_videos`, created at `NEWEST`."""
     with database.begin() as connection:
         insert(connection, stored([{"platform": "tiktok", **row} for row in rows]).select(*VIDEO_SCHEMA), NEWEST)
+
+
+def context_of(home: Path, database: Database, **changed: Any) -> Context:
+    """Return a context in the folder, quick about its intervals."""
+    settings = load_settings(**({"home": home, "bootstrap": 100} | changed))
+    return Context(settings, database, Artifacts(settings.resolved_artifacts_url))
+
+
+def crown(context: Context, model: Model, rows: TrainingRows | None = None, source: str = "scraped_videos") -> int:
+    """Make the model the champion of its window and return its version."""
+    before = registry.champion(context.database, model.window)
+    artifacts = context.artifacts
+    return registry.promote(
+        context.database,
+        window=model.window,
+        artifact=artifacts.put(model.to_bytes()),
+        training_rows=artifacts.put((rows or NO_ROWS).to_bytes()),
+        source=source,
+        lineage={},
+        evaluation={},
+        decision={},
+        expected=before.version if before else None,
+        at=NEWEST,
+    ).version

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from groundswell.jobs.context import Context
-from groundswell.settings import load_settings
-from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database
+from tests.made_up import context_of
 
 
 @pytest.fixture
 def context(tmp_path: Path, sqlite_database: Database) -> Context:
-    settings = load_settings(home=tmp_path / "home", bootstrap=100, max_rows=1_000)
-    return Context(settings, sqlite_database, Artifacts(settings.resolved_artifacts_url))
+    return context_of(tmp_path / "home", sqlite_database)

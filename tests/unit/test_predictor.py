@@ -1,0 +1,175 @@
+"""The answering loop: every video gets its answer in its place, by what serves at that moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundswell.calibration.temperature import Temperature
+from groundswell.errors import ArtifactError, NoChampionError, WindowUnavailableError
+from groundswell.jobs.context import Context
+from groundswell.model import LogisticEstimator, Model
+from groundswell.predictor import Prediction, Predictor, Refusal, answer, tier_range
+from groundswell.records import Window
+from groundswell.stages import features
+from groundswell.store import calibrations, tables
+from tests.made_up import NEWEST, crown, law
+
+NAMES = features.names()
+VIDEO: dict[str, Any] = {"views": 1_000, "likes": 100}
+
+
+def always(tier: int) -> Model:
+    """A model that is nearly sure of one tier, whatever it sees."""
+    estimator = LogisticEstimator(
+        tiers=(1, 2, 3, 4, 5),
+        mean=(0.0,) * 15,
+        scale=(1.0,) * 15,
+        weights=((0.0,) * 15,) * 5,
+        intercepts=tuple(4.0 if own == tier else 0.0 for own in range(1, 6)),
+    )
+    return Model(Window.OBSERVED, NAMES, "views", None, estimator, Temperature())
+
+
+def predictor(context: Context) -> Predictor:
+    return Predictor(context.database, context.artifacts)
+
+
+def predict(asked: Predictor, *videos: Any) -> list[Prediction]:
+    found = asked.predict(videos, Window.OBSERVED, NEWEST)
+    predictions = [one for one in found if isinstance(one, Prediction)]
+    assert len(predictions) == len(videos), found
+    return predictions
+
+
+def calibrate(context: Context, active: bool) -> int:
+    return calibrations.add(
+        context.database, a=-4.0, b=2.0, active=active, reason="a test", pairs=60, at=NEWEST
+    ).version
+
+
+def test_without_a_champion_it_says_what_to_run(context: Context) -> None:
+    with pytest.raises(NoChampionError) as caught:
+        predictor(context).predict([VIDEO], Window.OBSERVED, NEWEST)
+    assert "groundswell retrain" in caught.value.hint
+
+
+def test_windows_without_a_line_are_refused(context: Context) -> None:
+    crown(context, always(3))
+    with pytest.raises(WindowUnavailableError):
+        predictor(context).predict([VIDEO], Window.HOUR_1, NEWEST)
+
+
+def test_good_and_bad_videos_are_answered_in_order(context: Context) -> None:
+    version = crown(context, always(4))
+    bad: list[Any] = [
+        {},
+        {"views": 0, "likes": 0},
+        {"views": 9},
+        {"views": "many", "likes": 1},
+        {"views": 5, "likes": -1},
+        None,
+        7,
+        [],
+    ]
+    found = predictor(context).predict([VIDEO, *bad, VIDEO, VIDEO], Window.OBSERVED, NEWEST)
+    assert [type(one) for one in found] == [Prediction, *[Refusal] * len(bad), Prediction, Prediction]
+    assert {one.tier for one in found if isinstance(one, Prediction)} == {4}
+    assert {one.model_version for one in found if isinstance(one, Prediction)} == {version}
+    assert all(one.error and one.hint for one in found if isinstance(one, Refusal))
+
+
+def test_no_usable_video_logs_nothing(context: Context) -> None:
+    crown(context, always(4))
+    assert isinstance(predictor(context).predict([{}], Window.OBSERVED, NEWEST)[0], Refusal)
+    assert logged(context) == []
+
+
+def test_a_prediction_adds_up(context: Context) -> None:
+    crown(context, always(2))
+    (found,) = predict(predictor(context), VIDEO)
+    assert sum(found.probabilities) == pytest.approx(1)
+    assert found.score == pytest.approx(np.dot(found.probabilities, [12.5, 35, 55, 72.5, 90]), abs=1e-4)
+    assert found.calibrated_score == found.score
+    assert found.calibration_version is None
+    assert found.range.low <= found.tier <= found.range.high
+    body = answer([found, Refusal("wrong", "right it")])["predictions"]
+    assert list(body[0]) == [
+        "predictionId",
+        "window",
+        "tier",
+        "probabilities",
+        "range",
+        "score",
+        "calibratedScore",
+        "modelVersion",
+        "calibrationVersion",
+    ]
+    assert body[1] == {"error": "wrong", "hint": "right it"}
+
+
+def test_an_active_calibration_serves_the_very_next_prediction_and_an_inactive_one_ends_it(context: Context) -> None:
+    crown(context, always(5))
+    asked = predictor(context)
+    plain = predict(asked, VIDEO)[0]
+    version = calibrate(context, active=True)
+    calibrated = predict(asked, VIDEO)[0]
+    assert calibrated.score == plain.score
+    assert calibrated.calibration_version == version
+    assert calibrated.calibrated_score == pytest.approx(100 / (1 + np.exp(-4 * plain.score / 100 + 2)), abs=1e-3)
+    calibrate(context, active=False)
+    assert predict(asked, VIDEO)[0].calibrated_score == plain.score
+
+
+def test_a_promotion_serves_the_very_next_prediction(context: Context) -> None:
+    asked = predictor(context)
+    first = crown(context, always(1))
+    assert [(one.tier, one.model_version) for one in predict(asked, VIDEO)] == [(1, first)]
+    second = crown(context, always(5))
+    assert [(one.tier, one.model_version) for one in predict(asked, VIDEO)] == [(5, second)]
+
+
+def test_a_champion_of_other_features_is_refused(context: Context) -> None:
+    model = always(3)
+    names = (*NAMES[1:], NAMES[0])
+    crown(context, Model(model.window, names, model.label, None, model.estimator, model.calibrator))
+    with pytest.raises(ArtifactError, match="other features"):
+        predictor(context).predict([VIDEO], Window.OBSERVED, NEWEST)
+
+
+def logged(context: Context) -> list[Any]:
+    with context.database.read() as connection:
+        return list(connection.execute(sa.select(tables.predictions)).mappings())
+
+
+def test_each_prediction_is_logged_with_what_it_was_made_from(context: Context) -> None:
+    crown(context, always(2))
+    planned = {"views": 50, "likes": 5, "description": "a plan"}
+    known = {"views": 70, "likes": 7, "platform": "YouTube", "platformVideoId": "42"}
+    found = predict(predictor(context), planned, known)
+    rows = {row["id"]: row for row in logged(context)}
+    first, second = (rows[one.prediction_id] for one in found)
+    assert (first["platform_video_id"], first["input"]) == (None, {"platform": "tiktok"} | planned)
+    assert (second["platform"], second["platform_video_id"]) == ("youtube", "42")
+    for row, one in ((first, found[0]), (second, found[1])):
+        assert (row["tier"], row["score"], tuple(row["probabilities"])) == (one.tier, one.score, one.probabilities)
+        assert len(row["features"]) == 15
+        assert row["predicted_at"] == NEWEST
+
+
+@law
+@given(st.lists(st.integers(0, 9), min_size=5, max_size=5).filter(any))
+def test_a_range_is_the_narrowest_run_with_four_fifths(likelihoods: list[int]) -> None:
+    probabilities = np.array(likelihoods) / sum(likelihoods)
+    found = tier_range(probabilities)
+    runs = {(low, high): sum(likelihoods[low - 1 : high]) for low in range(1, 6) for high in range(low, 6)}
+    enough = {run: held for run, held in runs.items() if 5 * held >= 4 * sum(likelihoods)}
+    width = min(high - low for low, high in enough)
+    narrowest = {run: held for run, held in enough.items() if run[1] - run[0] == width}
+    assert narrowest[found.low, found.high] == max(narrowest.values())
+    assert found.probability == pytest.approx(runs[found.low, found.high] / sum(likelihoods), abs=1e-6)
