@@ -115,7 +115,11 @@ def ingest(
             rejects=rejects,
             progress=progress,
         )
-    printing.show(as_json(report), json, printing.ingest)
+    body = as_json(report)
+    refused = body.pop("rejectsFile")
+    printing.show(body, json, printing.ingest)
+    if refused:
+        typer.echo(f"The refused rows are in {refused}", err=True)
 
 
 @app.command(rich_help_panel="Data")
@@ -270,6 +274,7 @@ def check_database(json: Json = False) -> None:
     body = check(_settings())
     printing.show(body, json, printing.database)
     if body["status"] != "ready":
+        printing.print_error(f"The database at {body['database']} is not ready.", body["hint"])
         raise typer.Exit(1)
 
 

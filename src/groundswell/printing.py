@@ -95,8 +95,7 @@ def ingest(body: Body) -> str:
     """Return the summary of an ingest."""
     names = ("read", "inserted", "updated", "unchanged", "rejected")
     reasons = {f"  {reason}": count for reason, count in body["rejectedBy"].items()}
-    written = {"  written to": body["rejectsFile"]} if body["rejectsFile"] else {}
-    return lines({**{name: f"{body[name]:,}" for name in names}, **reasons, **written})
+    return lines({**{name: f"{body[name]:,}" for name in names}, **reasons})
 
 
 def baseline(body: Body) -> str:
