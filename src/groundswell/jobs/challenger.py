@@ -9,7 +9,6 @@ import structlog
 
 from groundswell.calibration.intervals import creator_clusters
 from groundswell.calibration.scores import Floats, ranked_probability_score
-from groundswell.errors import ArtifactError
 from groundswell.jobs.material import Material
 from groundswell.jobs.steps import Steps
 from groundswell.model import Model, model_from_bytes
@@ -88,14 +87,11 @@ def compare(
 ) -> gate.Comparison | None:
     """Return the comparison on the holdout rows that the champion never saw, on the challenger's tiers.
 
-    None where the champion cannot be read or sees other features: a gate that cannot tell holds.
+    None where the champion sees other features: a gate that cannot tell holds. Raises ArtifactError where the
+    champion cannot be read, which whoever runs this has to hear of.
     """
-    try:
-        model = model_from_bytes(artifacts.get(champion.artifact))
-        seen = training_rows_from_bytes(artifacts.get(champion.training_rows))
-    except ArtifactError as error:
-        log.error(f"Champion {champion.version} cannot be compared with: {error}")
-        return None
+    model = model_from_bytes(artifacts.get(champion.artifact))
+    seen = training_rows_from_bytes(artifacts.get(champion.training_rows))
     if model.feature_names != challenger.model.feature_names:
         log.error(f"Champion {champion.version} sees other features than this version")
         return None

@@ -28,7 +28,8 @@ Scheduler = Annotated[State, Depends(_scheduler)]
 router = APIRouter(prefix="/api/cron", tags=["cron"])
 
 
-@router.api_route("/retrain-ml", methods=["GET", "POST"], summary="Retrain a line; the gate decides what serves")
+@router.get("/retrain-ml", operation_id="retrain_ml_get", summary="Retrain a line; the gate decides what serves")
+@router.post("/retrain-ml", operation_id="retrain_ml_post", summary="Retrain a line; the gate decides what serves")
 def retrain_ml(state: Scheduler, window: Annotated[Window, Query()] = Window.OBSERVED) -> JSONResponse:
     """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
     try:
@@ -38,7 +39,10 @@ def retrain_ml(state: Scheduler, window: Annotated[Window, Query()] = Window.OBS
         return _failed(f"Training failed: {error}", error.hint)
 
 
-@router.api_route("/calibration-audit", methods=["GET", "POST"], summary="Audit matured scores and recalibrate")
+@router.get("/calibration-audit", operation_id="calibration_audit_get", summary="Audit matured scores, recalibrate")
+@router.post(
+    "/calibration-audit", operation_id="calibration_audit_post", summary="Audit matured scores, recalibrate"
+)
 def calibration_audit(state: Scheduler) -> JSONResponse:
     """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
     try:

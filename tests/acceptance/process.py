@@ -1,0 +1,281 @@
+"""The product as its users meet it: the command line and the server, each as a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from groundswell.sources.synthetic import synthetic_videos
+
+#: The made-up videos are posted in the half year before it.
+UNTIL = datetime(2025, 6, 1, tzinfo=UTC)
+#: A floor that the made-up videos pass with room to spare at any size, so that no test hangs on luck.
+EASY = {"GROUNDSWELL_ACCURACY_FLOOR": "0.35"}
+_SECONDS = 120.0
+_OURS = ("GROUNDSWELL_", "AWS_", "PG", "PYTHON", "COVERAGE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a finished process left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The one JSON object on stdout; fails where there is anything else."""
+        body = json.loads(self.out, parse_constant=_refuse)
+        assert isinstance(body, dict)
+        assert self.out.count("\n") == 1, "one JSON object, on one line"
+        return body
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A folder in which somebody types commands, with the environment of that shell."""
+
+    folder: Path
+    environment: Mapping[str, str] = dataclasses.field(default_factory=lambda: dict(EASY))
+
+    def run(
+        self, *arguments: str, code: int = 0, given: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Run a command to its end, which must come with the exit code."""
+        process = self.start(*arguments, environment=environment)
+        out, err = process.communicate(given, timeout=_SECONDS)
+        answer = Answer(process.returncode, out.decode(), err.decode())
+        assert answer.code == code, f"{arguments} exited {answer.code}\n{answer.out}\n{answer.err}"
+        assert "Traceback" not in answer.err, answer.err
+        if code == 1:
+            assert "error: " in answer.err, answer.err
+            assert "hint: " in answer.err, answer.err
+        return answer
+
+    def json(
+        self, *arguments: str, code: int = 0, given: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Run a command with --json and return its body."""
+        return self.run(*arguments, "--json", code=code, given=given, environment=environment).body
+
+    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a command and return its process, all three streams as pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "groundswell", *arguments],
+            cwd=self.folder,
+            env=_environment({**self.environment, **(environment or {})}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def predict(self, **environment: str) -> dict[str, Any]:
+        """Return the one prediction of VIDEO."""
+        answers = self.json("predict", given=orjson.dumps({"videos": [VIDEO]}), environment=environment)
+        (prediction,) = answers["predictions"]
+        return dict(prediction)
+
+    def champion(self, **environment: str) -> int:
+        """Return the version that serves `observed`, in a registry whose ledger verifies."""
+        listed = self.json("models", "list", environment=environment)
+        assert listed["ledger"] == "verified"
+        return int(listed["champions"]["observed"])
+
+    @property
+    def database(self) -> Path:
+        """The embedded database."""
+        return self.folder / "groundswell-data" / "groundswell.db"
+
+    def sql(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> list[tuple[Any, ...]]:
+        """Run plain SQL on the embedded database, as an outsider does."""
+        connection = sqlite3.connect(self.database, timeout=30)
+        try:
+            with connection:
+                if rows is not None:
+                    connection.executemany(statement, rows)
+                    return []
+                return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    def copy(self, folder: Path, **environment: str) -> Place:
+        """Return a place with a copy of everything here."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Place(folder, {**self.environment, **environment})
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """What the server answered."""
+
+    status: int
+    body: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A running `groundswell serve`."""
+
+    url: str
+
+    def get(self, path: str, **headers: str) -> Response:
+        """Send a GET request; `authorization` and others by keyword."""
+        return self.send(urllib.request.Request(self.url + path, headers=headers))
+
+    def post(self, path: str, content: Any = None, **headers: str) -> Response:
+        """Send a POST request with JSON, or with bytes as they are."""
+        data = content if isinstance(content, bytes) else b"" if content is None else orjson.dumps(content)
+        headers = {"Content-Type": "application/json", **headers}
+        return self.send(urllib.request.Request(self.url + path, data, headers, method="POST"))
+
+    def send(self, request: urllib.request.Request) -> Response:
+        """Send any request."""
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS) as response:
+                return Response(response.status, _json(response.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Response(error.code, _json(error.read()))
+
+    def predict(self, *videos: Any, **headers: str) -> list[dict[str, Any]]:
+        """Return the answers for the videos."""
+        response = self.post("/api/predict", {"window": "observed", "videos": videos}, **headers)
+        assert response.status == 200, response
+        return list(response.body["predictions"])
+
+
+@contextmanager
+def serving(place: Place, **environment: str) -> Iterator[Server]:
+    """Yield a server of the place on a free port once it answers /healthz; it must end well when it is told to."""
+    process = place.start("serve", "--port", "0", "--no-scheduler", "--json", environment=environment)
+    assert process.stdout is not None
+    try:
+        told = process.stdout.readline()
+        assert told, process.communicate(timeout=_SECONDS)[1].decode()
+        server = Server(json.loads(told)["url"])
+        until(lambda: process.poll() is None and _healthy(server), "the server answers /healthz")
+        yield server
+        process.terminate()
+        rest, err = process.communicate(timeout=_SECONDS)
+        assert rest == b""
+        assert process.returncode in {0, -15}, err.decode()
+        assert "Traceback" not in err.decode(), err.decode()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(found: Callable[[], bool], what: str) -> None:
+    """Return as soon as the thing is so; fails after two minutes."""
+    end = time.monotonic() + _SECONDS
+    while not found():
+        assert time.monotonic() < end, f"waited {_SECONDS:g} s until {what}"
+        time.sleep(0.02)
+
+
+#: One ordinary video, as a request names its fields.
+VIDEO: dict[str, Any] = {
+    "platformVideoId": "7300000000000000001",
+    "author": "someone",
+    "authorFollowers": 12_000,
+    "description": "how to fold a paper crane #diy",
+    "views": 150_000,
+    "likes": 9_000,
+    "shares": 400,
+    "comments": 120,
+    "saves": 800,
+    "soundName": "original sound",
+    "hashtags": ["diy"],
+    "durationSeconds": 24,
+    "postedAt": "2025-05-05T17:30:00Z",
+}
+
+
+def made_up(rows: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Return rows of a scraper's export whose ids say nothing of a demo."""
+    videos = list(synthetic_videos(rows, seed, UNTIL))
+    return [{**video, "id": f"73{seed:05d}{row:012d}"} for row, video in enumerate(videos)]
+
+
+def write_export(path: Path, videos: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows as JSON lines."""
+    path.write_bytes(b"".join(orjson.dumps(dict(video)) + b"\n" for video in videos))
+    return path
+
+
+def without_signal(videos: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the videos as a broken scraper would give them: no saves, no followers, the same rates for all."""
+    worse = []
+    for video in videos:
+        thousands = 1 + int(video["playCount"]) // 1_000
+        counts = {"playCount": 1_000, "diggCount": 50, "shareCount": 2, "commentCount": 1}
+        row = {**video, **{name: thousands * count for name, count in counts.items()}}
+        row.pop("collectCount", None)
+        row["authorMeta"] = {"name": video["authorMeta"]["name"]}
+        worse.append(row)
+    return worse
+
+
+def over_confident(rows: int, now: datetime) -> list[tuple[float, float, str]]:
+    """Return predicted score, actual score and creation time of outcomes whose scores claim too much."""
+    pairs = []
+    for row in range(rows):
+        chance = (row + 0.5) / rows
+        stated = chance**3 / (chance**3 + (1 - chance) ** 3)
+        actual = min(max(100 * chance + (row * 37 % 21 - 10), 0.0), 100.0)
+        created = now - timedelta(days=1 + row % 60)
+        pairs.append((round(100 * stated, 2), round(actual, 2), f"{created:%Y-%m-%d %H:%M:%S}"))
+    return pairs
+
+
+def report_outcomes(place: Place, rows: int = 400) -> None:
+    """Insert over-confident outcomes into the embedded database by plain SQL."""
+    place.sql(
+        "insert into outcomes (predicted_score, actual_score, created_at) values (?, ?, ?)",
+        over_confident(rows, datetime.now(UTC)),
+    )
+
+
+def expire_lease(place: Place) -> None:
+    """Move the last renewal of every lease back, as if half a minute had passed."""
+    place.sql("update leases set renewed_at = '2025-01-01 00:00:00.000000'")
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OURS) and name not in {"DATABASE_URL", "CRON_SECRET"}
+    }
+    own = {"OMP_NUM_THREADS": "1", "GROUNDSWELL_BOOTSTRAP": "100", "PYTHONWARNINGS": "error", "PYTHONUTF8": "1"}
+    return {**inherited, **own, **given}
+
+
+def _healthy(server: Server) -> bool:
+    with suppress(OSError):
+        return server.get("/healthz").status == 200
+    return False
+
+
+def _json(data: bytes) -> Any:
+    return orjson.loads(data)
+
+
+def _refuse(word: str) -> None:
+    raise AssertionError(f"{word} is no JSON")

@@ -1,0 +1,319 @@
+"""Every command as its users type it: what is on stdout, what is on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from groundswell import __version__
+from groundswell.cli import app
+from tests.acceptance.process import VIDEO, Place, expire_lease, made_up, write_export
+
+HEAVY = ("polars", "sklearn", "lightgbm", "fastapi", "sqlalchemy", "scipy", "numpy", "uvicorn")
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+COMMANDS = sorted(commands(typer.main.get_command(app)))
+
+
+def request_file(place: Place) -> str:
+    path = place.folder / "request.json"
+    path.write_text(json.dumps({"videos": [VIDEO]}))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def said(furnished: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What each command says in words and in JSON, in a place where there is something to say."""
+    place = furnished.copy(tmp_path_factory.mktemp("said"))
+    told = {}
+    for arguments in (
+        ("ingest", "export.jsonl"),
+        ("baseline",),
+        ("extract",),
+        ("retrain", "--dry-run"),
+        ("retrain",),
+        ("audit",),
+        ("predict", request_file(place)),
+        ("models", "list"),
+        ("models", "show", "1"),
+        ("models", "promote", "1"),
+        ("models", "rollback"),
+        ("db", "init"),
+        ("db", "upgrade"),
+        ("db", "check"),
+    ):
+        name = " ".join(argument for argument in arguments if argument.isalpha() or argument.startswith("-"))
+        told[name] = (place.run(*arguments).out, place.json(*arguments))
+    return told
+
+
+def test_every_command_answers_in_words_and_in_one_json_object(said: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    assert {name.removesuffix(" --dry-run") for name in said} == {" ".join(c) for c in COMMANDS} - {"demo", "serve"}
+    for name, (words, body) in said.items():
+        assert words.strip(), name
+        assert body, name
+        assert words.endswith("\n"), name
+        assert name == "models show" or not words.startswith("{"), f"{name} speaks JSON without being asked"
+
+
+def test_the_bodies_say_what_the_design_says(said: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    body = {name: answer for name, (_, answer) in said.items()}
+    assert body["ingest"] == {
+        "read": 700,
+        "inserted": 0,
+        "updated": 0,
+        "unchanged": 700,
+        "rejected": 0,
+        "rejectedBy": {},
+    }
+    assert set(body["baseline"]) >= {"virality_tiers", "wes_percentiles", "dataset_stats"}
+    assert body["extract"]["trainCount"] == 4 * (body["extract"]["trainCount"] + body["extract"]["testCount"]) // 5
+    assert body["retrain --dry-run"]["dryRun"] is True
+    assert body["retrain --dry-run"]["modelVersion"] is None
+    assert body["retrain"]["modelVersion"] == 3, "the dry runs published nothing, the run in words version 2"
+    assert body["audit"]["calibrationVersion"] == 2
+    assert body["models list"]["champions"] == {"observed": 3}
+    assert [entry["version"] for entry in body["models list"]["versions"]] == [3, 2, 1]
+    assert body["models show"]["version"] == 1
+    assert body["models promote"] == {"window": "observed", "champion": 1, "moved": False}
+    # In words it went back from 1 to 3, in JSON from 3 to 2.
+    assert body["models rollback"] == {"window": "observed", "champion": 2, "moved": True}
+    assert body["db check"]["status"] == "ready"
+
+
+def test_words_carry_the_same_figures_as_the_json(said: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    words, body = said["retrain --dry-run"]
+    accuracy = body["evaluation"]["metrics"]["accuracy"]
+    assert f"{100 * accuracy['value']:.1f} %" in words
+    assert f"n {accuracy['n']:,}" in words
+    assert body["decision"]["reason"] in words
+    words, body = said["audit"]
+    assert f"{body['ece']:.4f}" in words
+    assert body["plattReason"] in words
+
+
+@pytest.mark.parametrize("command", [(), ("models",), ("db",), *COMMANDS], ids=" ".join)
+def test_help_names_every_option(command: tuple[str, ...]) -> None:
+    known = typer.main.get_command(app)
+    for name in command:
+        known = known.commands[name]  # type: ignore[attr-defined]
+    # One process for all of them would do, but this is what people type.
+    told = subprocess.run(
+        [sys.executable, "-m", "groundswell", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert told.stderr == ""
+    assert "Usage" in told.stdout
+    for option in re.findall(r"--[a-z-]+", " ".join(opt for param in known.params for opt in param.opts)):
+        assert option in told.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("retrain", "--help"), ("retrain", "--window", "x")]
+)
+def test_help_comes_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['groundswell', *{arguments!r}]\n"
+        "from groundswell.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"sys.exit(sum(name in sys.modules for name in {HEAVY!r}))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).returncode == 0
+
+
+def test_version(place: Place) -> None:
+    assert place.run("--version").out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("retrain", "--window", "2h"),
+        ("predict", "--window", "2h"),
+        ("models", "rollback", "--window", "2h"),
+        ("models", "list", "--window", "2h"),
+        ("models", "promote", "first"),
+        ("models", "promote"),
+        ("models", "nothing"),
+        ("retrain", "--as-of", "yesterday"),
+        ("retrain", "--as-of", "2999-01-01"),
+        ("audit", "--since-days", "0"),
+        ("ingest",),
+        ("demo", "--rows", "5"),
+        ("serve", "--port", "70000"),
+        ("forecast",),
+        ("retrain", "--no-such-option"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_and_touches_nothing(arguments: tuple[str, ...], place: Place) -> None:
+    answer = place.run(*arguments, code=2)
+    assert answer.out == ""
+    assert "Usage" in answer.err
+    assert list(place.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("ingest", "absent.jsonl"), "absent.jsonl does not exist", "path"),
+        (("baseline",), "There are no stored videos", "groundswell ingest"),
+        (("extract",), "There are no stored videos", "groundswell ingest"),
+        (("retrain", "--window", "24h"), "no line for the window '24h'", "observed"),
+        (("predict", "absent.json"), "absent.json cannot be read", "path"),
+        (("models", "show", "7"), "no model version 7", "models list"),
+        (("models", "promote", "7"), "no model version 7", "models list"),
+        (("models", "rollback"), "no champion of observed before", "models list"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_exits_1_with_error_and_hint(
+    arguments: tuple[str, ...], error: str, hint: str, place: Place
+) -> None:
+    answer = place.run(*arguments, "--json", code=1)
+    assert error in answer.body["error"]
+    assert hint in answer.body["hint"]
+    assert f"error: {answer.body['error']}" in answer.err
+    assert f"hint: {answer.body['hint']}" in answer.err
+
+
+def test_no_champion_says_what_to_run(place: Place) -> None:
+    answer = place.run("predict", "--json", code=1, given=json.dumps({"videos": [VIDEO]}).encode())
+    assert answer.body["error"] == "No model serves the window 'observed' yet."
+    assert "`groundswell retrain`" in answer.body["hint"]
+
+
+def test_a_database_that_is_not_there_is_not_made_by_a_check(place: Place) -> None:
+    body = place.json("db", "check", code=1)
+    assert (body["status"], body["hint"]) == ("not_ready", "Run `groundswell db init`.")
+    assert not place.database.exists()
+    assert "scraped_videos" in place.json("db", "init")["created"]
+    assert place.json("db", "check")["status"] == "ready"
+    assert place.json("db", "upgrade")["created"] == []
+
+
+@pytest.mark.parametrize("command", ["baseline", "extract"])
+def test_an_out_that_cannot_be_written_is_named(command: str, own: Place) -> None:
+    answer = own.run(command, "--out", "export.jsonl/out.json", "--json", code=1)
+    assert "export.jsonl/out.json cannot be written" in answer.body["error"]
+    assert "--out" in answer.body["hint"]
+
+
+def test_out_and_rejects_go_where_they_are_told(own: Place) -> None:
+    assert own.json("baseline", "--out", "b.json")["path"] == "b.json"
+    assert own.json("extract", "--out", "t.json", "--baseline", "b.json")["path"] == "t.json"
+    trained = json.loads((own.folder / "t.json").read_text())
+    assert set(trained) == {"generatedAt", "featureNames", "trainSet", "testSet", "labelDistribution"}
+    videos = made_up(20, seed=3)
+    videos[4]["diggCount"] = -1
+    videos[9].pop("id")
+    body = own.json("ingest", str(write_export(own.folder / "more.jsonl", videos)), "--rejects", "refused.jsonl")
+    assert (body["read"], body["inserted"], body["rejected"], sum(body["rejectedBy"].values())) == (20, 18, 2, 2)
+    refused = [json.loads(line) for line in (own.folder / "refused.jsonl").read_text().splitlines()]
+    assert sorted(entry["line"] for entry in refused) == [5, 10]
+
+
+def test_a_run_under_way_exits_1(own: Place) -> None:
+    own.sql(
+        "insert into leases (name, holder, renewed_at) values "
+        "('retrain:observed', 'another-run', strftime('%Y-%m-%d %H:%M:%f000', 'now', '+20 seconds'))"
+    )
+    answer = own.run("retrain", "--json", code=1)
+    assert answer.body == {"status": "already_running", "runId": "another-run"}
+    assert "lease expires after 30 seconds" in answer.err
+    expire_lease(own)
+    assert own.json("retrain")["status"] == "completed"
+
+
+def test_logs_and_progress_stay_off_stdout(own: Place) -> None:
+    answer = own.run("retrain", "--json")
+    assert answer.body["status"] == "completed"
+    logged = answer.err
+    assert "Tier distribution T1=140 T2=140 T3=140 T4=140 T5=140 [retrain-ml]" in logged
+    assert "Class weights T1=1.000" in logged
+    for part in ("train", "test"):
+        assert len(re.findall(rf"T[1-5] {part}: precision \S+ recall \S+ support \d+", logged)) == 5
+    assert f"Gate: promote. {answer.body['decision']['reason']}" in logged
+    logged = own.run("audit", environment={"GROUNDSWELL_DRIFT_THRESHOLD": "0.05"}).err
+    assert re.search(r"DRIFT ALERT: ECE 0\.\d{4} exceeds threshold 0\.05 \[calibration-audit\]", logged)
+    assert re.search(r"Platt refitted: a=-\d\.\d+ b=\d\.\d+", logged)
+
+
+def test_ctrl_c_ends_a_retrain_at_once_and_leaves_the_champion(own: Place) -> None:
+    process = own.start("retrain", "--json")
+    assert process.stderr is not None
+    assert any(b"Class weights" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert b"error: interrupted" in err
+    assert own.champion() == 1
+    assert own.json("retrain")["status"] == "completed", "an interrupted run gives its lease back"
+
+
+def test_a_port_in_use_is_a_clear_error(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = place.run("serve", "--port", str(taken.getsockname()[1]), code=1)
+    assert "Cannot listen on 127.0.0.1" in answer.err
+
+
+@pytest.mark.parametrize("given", ["request", "one", "list", "export"])
+def test_predict_reads_requests_and_exports(given: str, own: Place) -> None:
+    content = {
+        "request": json.dumps({"videos": [VIDEO, VIDEO]}),
+        "one": json.dumps(VIDEO),
+        "list": json.dumps([VIDEO, {"views": 10}]),
+        "export": "\n".join(json.dumps(video) for video in made_up(3)),
+    }[given]
+    predictions = own.json("predict", "-", given=content.encode())["predictions"]
+    assert len(predictions) == {"request": 2, "one": 1, "list": 2, "export": 3}[given]
+    assert "tier" in predictions[0]
+    if given == "list":
+        assert predictions[1]["error"] == "likes is missing or 0."
+
+
+@pytest.mark.parametrize("given", ["", "{", "[]", '{"videos": []}', '{"videos": 3}', "views,likes"])
+def test_predict_refuses_what_is_no_request(given: str, own: Place) -> None:
+    answer = own.run("predict", "--json", code=1, given=given.encode())
+    assert answer.body["error"]
+    assert "videos" in answer.body["hint"]
+
+
+def test_a_pipe_that_closes_early_is_no_traceback(own: Place) -> None:
+    process = own.start("models", "show", "1")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err: list[bytes] = []
+    reader = threading.Thread(target=lambda: err.extend(process.stderr or []))
+    reader.start()
+    process.wait(timeout=60)
+    reader.join()
+    assert not any(b"Traceback" in line for line in err), err
+    process.stderr.close()
+    if process.stdin is not None:
+        process.stdin.close()
