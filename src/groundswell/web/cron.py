@@ -40,9 +40,7 @@ def retrain_ml(state: Scheduler, window: Annotated[Window, Query()] = Window.OBS
 
 
 @router.get("/calibration-audit", operation_id="calibration_audit_get", summary="Audit matured scores, recalibrate")
-@router.post(
-    "/calibration-audit", operation_id="calibration_audit_post", summary="Audit matured scores, recalibrate"
-)
+@router.post("/calibration-audit", operation_id="calibration_audit_post", summary="Audit matured scores, recalibrate")
 def calibration_audit(state: Scheduler) -> JSONResponse:
     """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
     try:
