@@ -79,7 +79,7 @@ class Place:
         return subprocess.Popen(
             [sys.executable, "-m", "groundswell", *arguments],
             cwd=self.folder,
-            env=_environment({**self.environment, **(environment or {})}),
+            env=shell_environment({**self.environment, **(environment or {})}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -252,12 +252,8 @@ def report_outcomes(place: Place, rows: int = 400) -> None:
     )
 
 
-def expire_lease(place: Place) -> None:
-    """Move the last renewal of every lease back, as if half a minute had passed."""
-    place.sql("update leases set renewed_at = '2025-01-01 00:00:00.000000'")
-
-
-def _environment(given: Mapping[str, str]) -> dict[str, str]:
+def shell_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of this machine without any setting of ours, and what is given."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -265,6 +261,11 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     }
     own = {"OMP_NUM_THREADS": "1", "GROUNDSWELL_BOOTSTRAP": "100", "PYTHONWARNINGS": "error", "PYTHONUTF8": "1"}
     return {**inherited, **own, **given}
+
+
+def expire_lease(place: Place) -> None:
+    """Move the last renewal of every lease back, as if half a minute had passed."""
+    place.sql("update leases set renewed_at = '2025-01-01 00:00:00.000000'")
 
 
 def _healthy(server: Server) -> bool:
