@@ -1,6 +1,8 @@
 # Two commands matter: `make demo` and `make test`. Both set up .venv themselves.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 BIN := .venv/bin
+# The tests of a file share what is expensive to make, so a file goes to one worker.
+WORKERS := -n auto --dist loadfile
 
 .PHONY: demo test test-long lint bench lock clean
 
@@ -8,10 +10,10 @@ demo: .venv/runtime
 	$(BIN)/groundswell demo
 
 test: lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(WORKERS) -m "not slow"
 
 test-long: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
