@@ -7,35 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from groundswell import printing
 from groundswell.sources.synthetic import synthetic_videos
-from tests.acceptance.process import EASY, UNTIL, Answer, Place, made_up, write_export
+from tests.acceptance.process import EASY, UNTIL, Place, made_up, write_export
 
 #: What no two runs share: ids, moments, durations, and where the files lie.
 _FIGURE = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?![\w])")
 _CONSTANT = {"1", "5", "1–5", "80", "95", "8000", "2"}
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A fresh home that has seen one demo of 2,000 rows, with the settings as they come."""
-    return Place(tmp_path_factory.mktemp("demo"), {})
-
-
-@pytest.fixture(scope="module")
-def first(place: Place) -> Answer:
-    return place.run("demo", "--rows", "2000", "--json")
-
-
-@pytest.fixture(scope="module")
-def second(place: Place, first: Answer) -> Answer:
-    return place.run("demo", "--rows", "2000", "--json")
-
-
-def test_a_demo_goes_from_ingest_to_prediction(first: Answer, place: Place) -> None:
-    body = first.body
+def test_a_demo_goes_from_ingest_to_prediction_and_a_second_one_changes_no_row(tmp_path: Path) -> None:
+    place = Place(tmp_path, {})  # the settings as they come
+    body = place.json("demo", "--rows", "2000")
     assert (body["rows"], body["seed"]) == (2_000, 7)
     assert (body["ingest"]["read"], body["ingest"]["inserted"], body["ingest"]["rejected"]) == (2_000, 2_000, 0)
     assert (body["retrain"]["status"], body["retrain"]["modelVersion"]) == ("completed", 1), "the usual floor holds"
@@ -45,33 +28,28 @@ def test_a_demo_goes_from_ingest_to_prediction(first: Answer, place: Place) -> N
     assert {prediction["calibrationVersion"] for prediction in body["predict"]["predictions"]} == {1}
     for name in ("calibration-baseline.json", "training-data.json", "groundswell.db"):
         assert (place.folder / "groundswell-data" / name).exists()
+    assert any(line.startswith("groundswell models list") for line in body["next"])
+    assert place.champion() == 1
 
-
-def test_a_second_demo_changes_no_row_and_works(second: Answer, place: Place) -> None:
-    body = second.body
-    if body["ingest"]["unchanged"] != 2_000:  # it was midnight between the two, and the made-up year moved on a day
-        assert body["ingest"]["updated"] == 2_000
-    assert body["ingest"]["inserted"] == 0
-    assert body["retrain"]["status"] in {"completed", "skipped"}
+    again = place.json("demo", "--rows", "2000")
+    if again["ingest"]["unchanged"] != 2_000:  # it was midnight between the two, and the made-up year moved on a day
+        assert again["ingest"]["updated"] == 2_000
+    assert again["ingest"]["inserted"] == 0
+    assert again["retrain"]["status"] in {"completed", "skipped"}
     assert place.sql("select count(*) from scraped_videos") == [(2_000,)]
     assert place.sql("select count(*) from outcomes") == [(1_000,)]
+    check_report(body)
+    check_report(again)
 
 
-def test_the_report_holds_no_figure_that_is_not_in_the_json(first: Answer, second: Answer) -> None:
-    for answer in (first, second):
-        known = set(_numbers(answer.body))
-        report, _, following = printing.demo(answer.body).partition("\nNext\n")
-        assert "groundswell serve" in following
-        unknown = [figure for figure in _FIGURE.findall(report) if not _is_known(figure, known)]
-        assert not unknown, f"{unknown} in\n{report}"
-        assert len(_FIGURE.findall(report)) > 50
-
-
-def test_the_commands_it_names_next_work(first: Answer, place: Place) -> None:
-    named = [line.partition("#")[0].split() for line in first.body["next"]]
-    assert ["groundswell", "models", "list"] in named
-    assert place.champion() >= 1
-    assert all("groundswell" in words for words in named)
+def check_report(body: dict[str, Any]) -> None:
+    """The report holds no figure that is not in the JSON."""
+    known = set(_numbers(body))
+    report, _, following = printing.demo(body).partition("\nNext\n")
+    assert "groundswell serve" in following
+    unknown = [figure for figure in _FIGURE.findall(report) if not _is_known(figure, known)]
+    assert not unknown, f"{unknown} in\n{report}"
+    assert len(_FIGURE.findall(report)) > 50
 
 
 def test_a_seed_repeats_to_the_last_figure_of_the_report(tmp_path: Path) -> None:
