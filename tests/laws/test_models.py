@@ -209,6 +209,18 @@ def test_a_handful_of_rows_still_gives_a_model(rows: int) -> None:
     assert trained.estimator.probabilities(few.features).sum(axis=1) == pytest.approx(np.ones(rows))
 
 
+@pytest.mark.parametrize(("quantity", "kind"), [("wes", "logistic"), ("views", "boosted")])
+def test_the_winner_is_the_better_candidate_refitted_on_all_rows(quantity: str, kind: str) -> None:
+    rows, _, _ = parts(1_000, seed=11, quantity=quantity)
+    trained = train(rows, np.arange(len(rows)) % 5 == 0, 42, 1, never)
+    best = min(trained.candidates, key=lambda candidate: candidate.selection_log_loss)
+    assert (best.kind, trained.estimator.kind, len(trained.candidates)) == (kind, kind, 2)
+    if kind == "logistic":
+        assert trained.estimator == fit_logistic(rows, best.setting)
+    else:
+        assert trained.estimator == fit_boosted(rows, int(best.setting), 42, 1, never)
+
+
 def test_a_tier_that_only_the_selection_has_does_not_stop_training() -> None:
     tiers = np.where(np.arange(len(TRAINING)) == 0, 5, np.minimum(TRAINING.tiers, 4))
     selection = np.arange(len(TRAINING)) % 5 == 0

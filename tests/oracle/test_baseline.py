@@ -96,6 +96,13 @@ def test_tiers_are_those_of_the_thresholds() -> None:
     ]
 
 
+def test_a_score_on_a_threshold_is_counted_in_the_upper_tier() -> None:
+    rows = [{"views": 10, "likes": likes, "duration_seconds": 9} for likes in (1, 2, 3, 4, 5) for _ in range(20)]
+    found = computed(rows)
+    assert thresholds(found) == (0.2, 0.3, 0.4, 0.5)
+    assert [tier["video_count"] for tier in found["virality_tiers"]] == [20] * 5
+
+
 @pytest.mark.parametrize(
     "broken",
     [
