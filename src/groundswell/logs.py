@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
 
 _FORMAT_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _colours() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def configure_logs(level: str = "INFO") -> None:
@@ -30,7 +35,7 @@ def configure_logs(level: str = "INFO") -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             # Plain tracebacks: the pretty ones print local variables, and with them secrets.
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+                colors=_colours(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
             ),
         ],
     )

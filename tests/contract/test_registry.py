@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import sqlalchemy as sa
@@ -76,6 +77,7 @@ def test_a_promoted_version_serves_and_is_read_back_as_written(database: Databas
                 "version": 1,
                 "previous": None,
                 "artifact": "a" * 64,
+                "content": ANY,
                 "reason": "no champion yet",
             },
         )
@@ -125,6 +127,7 @@ def test_a_version_made_champion_by_hand_serves(database: Database) -> None:
         "version": 1,
         "previous": 2,
         "artifact": "a" * 64,
+        "content": ANY,
         "reason": "promoted by hand",
     }
 
@@ -255,8 +258,11 @@ TAMPERINGS: dict[str, tuple[str, str]] = {
         "the champion of publish is version 1, but the ledger says none",
     ),
     "an artifact swapped": ("update model_versions set artifact = 'other' where version = 2", "version 2"),
+    "a version's source": ("update model_versions set source = 'fallback' where version = 1", "version 1"),
+    "a version's training rows": ("update model_versions set training_rows = 'x' where version = 1", "version 1"),
+    "a version's evaluation": ("update model_versions set evaluation = '{}' where version = 1", "version 1"),
     "a version removed": ("delete from model_versions where version = 2", "is not stored"),
-    "a version renumbered": ("update model_versions set version = 5 where version = 2", "version 2 of observed"),
+    "a version renumbered": ("update model_versions set version = 5 where version = 2", "version 2 is not stored"),
     "a calibration's slope": ("update calibrations set a = -9", "calibration"),
     "a calibration silenced": ("update calibrations set active = not active", "calibration"),
     "a calibration removed": ("delete from calibrations", "is not stored"),

@@ -68,17 +68,18 @@ def test_rows_without_an_author_are_their_own_clusters() -> None:
 def test_clustered_error_is_that_of_the_cluster_bootstrap() -> None:
     of = clusters(400, seed=8)
     values = clustered_noise(of, np.random.default_rng(8), 1.0) + 0.1 * of / of.max()
-    mean, error, groups = clustered_mean(values, of)
+    mean, error, freedom = clustered_mean(values, of)
     drawn = np.concatenate([metrics.weighted_mean(values, block) for block in bootstrap_weights(of, 3_000, seed=0)])
     assert mean == pytest.approx(values.mean())
-    assert groups == 400
+    sizes = np.bincount(of).astype(float)
+    assert freedom == pytest.approx(sizes.sum() ** 2 / (sizes**2).sum() - 1)
     assert error == pytest.approx(drawn.std(), rel=0.06)
     assert error > 1.3 * values.std(ddof=1) / len(values) ** 0.5  # what ignoring the creators would claim
 
 
 def test_clustered_error_is_the_plain_one_where_every_cluster_has_one_row() -> None:
     values = np.random.default_rng(1).normal(size=77)
-    assert clustered_mean(values, np.arange(77))[1] == pytest.approx(values.std(ddof=1) / 77**0.5)
+    assert clustered_mean(values, np.arange(77))[1:] == pytest.approx((values.std(ddof=1) / 77**0.5, 76))
 
 
 def test_one_creator_alone_gives_no_interval() -> None:
@@ -122,6 +123,6 @@ def test_one_sided_interval_of_the_clustered_error_covers_95_times_of_100() -> N
     held = 0
     for seed in range(2_000):
         of = clusters(60, seed)
-        mean, error, groups = clustered_mean(clustered_noise(of, np.random.default_rng(seed), 1.0), of)
-        held += mean + stats.t.ppf(0.95, groups - 1) * error > 0
+        mean, error, freedom = clustered_mean(clustered_noise(of, np.random.default_rng(seed), 1.0), of)
+        held += mean + stats.t.ppf(0.95, freedom) * error > 0
     assert within_binomial_error(held / 2_000, 0.95, 2_000, bias=0.005)

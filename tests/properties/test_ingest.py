@@ -83,6 +83,13 @@ observations = st.fixed_dictionaries(
 )
 
 
+def age_order(row: dict[str, Any]) -> tuple[datetime, int]:
+    """What a newer observation has more of: scrape time, and where none is known at all, views."""
+    if row["scraped_at"]:
+        return row["scraped_at"], 0
+    return AS_OF - timedelta(days=9_999), -1 if row["views"] is None else row["views"]
+
+
 def slow_fold(stored: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:
     """Reconcile one row the obvious way."""
     key = row["platform_video_id"]
@@ -90,12 +97,8 @@ def slow_fold(stored: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:
         stored[key] = row
         return "inserted"
     old = stored[key]
-    if row["scraped_at"] and old["scraped_at"]:
-        newer = row["scraped_at"] > old["scraped_at"]
-    else:
-        newer = (-1 if row["views"] is None else row["views"]) > (-1 if old["views"] is None else old["views"])
     new = {name: old[name] if row[name] is None else row[name] for name in row}
-    if not newer or new == old:
+    if age_order(row) <= age_order(old) or new == old:
         return "unchanged"
     stored[key] = new
     return "updated"
@@ -105,9 +108,7 @@ def slow_fold(stored: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:
 @given(st.lists(observations, max_size=12))
 def test_reconciling_by_rounds_is_reconciling_row_by_row(rows: list[dict[str, Any]]) -> None:
     slow: dict[str, dict[str, Any]] = {}
-    oldest_first = sorted(
-        rows, key=lambda row: (row["scraped_at"] or AS_OF, -1 if row["views"] is None else row["views"])
-    )
+    oldest_first = sorted(rows, key=lambda row: (*age_order(row), -1 if row["views"] is None else row["views"]))
     expected = [slow_fold(slow, row) for row in oldest_first]
     stored = pl.DataFrame(schema=VIDEO_SCHEMA)
     found = {"inserted": 0, "updated": 0, "unchanged": 0}

@@ -87,13 +87,15 @@ def refit(x: Floats, y: Floats, min_pairs: int, seed: int) -> PlattFit:
     """Return the fit and whether it may serve: a < 0 and a cross-validated log loss below leaving the scores alone."""
     if len(x) < min_pairs:
         return PlattFit(None, False, f"{len(x)} pairs, {min_pairs} are needed")
+    order = np.lexsort((y, x))  # the folds must not depend on the order in which a database returns its rows
+    x, y = x[order], y[order]
     folds = _grouped(x, y, np.random.default_rng(seed).permutation(len(x)) % FOLDS, FOLDS)
     everything = _together(folds)
     fitted = _fit(everything)
     if isinstance(fitted, str):
         return PlattFit(None, False, fitted)
     if fitted.a >= 0:
-        return PlattFit(fitted, False, f"a = {fitted.a:.4f} is not below 0: it would reverse the order of the scores")
+        return PlattFit(fitted, False, f"a = {fitted.a:.4g} is not below 0: it would reverse the order of the scores")
     alone, calibrated = everything.loss(everything.x) / len(x), _cross_validated(folds)
     if calibrated is None:
         return PlattFit(fitted, False, "left alone: cross-validation leaves a part without a finite maximum")

@@ -45,6 +45,10 @@ def promote(context: Context, number: int) -> dict[str, Any]:
 
 
 def rollback(context: Context, window: Window) -> dict[str, Any]:
-    """Return what serves after the champion before the present one was put back; raises NoChampionError."""
+    """Return what serves after the champion before the present one was put back.
+
+    Raises NoChampionError if there is none, ArtifactError if its model cannot be read: then nothing moves.
+    """
+    context.artifacts.get(registry.before_champion(context.database, window).artifact)
     chosen = registry.rollback(context.database, window, context.now())
     return {"window": window.value, "champion": chosen.version, "moved": True}

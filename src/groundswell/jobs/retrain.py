@@ -118,11 +118,15 @@ class _Retrain:
         distribution = labels.tier_distribution(material.tiers)
         log.info("Tier distribution " + " ".join(f"T{tier}={count}" for tier, count in enumerate(distribution, 1)))
         weights = class_weights(material.training.rows.tiers)
+        stored, usable = corpus.count(self.context.database)
+        if stored > usable:
+            log.info(f"{stored - usable} of {stored} stored videos are not usable: no views, or likes unknown")
         log.info("Class weights " + " ".join(f"T{tier}={weight:.3f}" for tier, weight in weights.items()))
         return {
             "source": material.source,
             "videoCount": len(material.tiers),
             "tierDistribution": distribution,
+            "unusableVideos": stored - usable,
             "outcomeCount": outcomes.count(self.context.database),
             **({"notice": notice} if notice else {}),
         }

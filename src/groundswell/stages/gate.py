@@ -74,29 +74,29 @@ class Comparison:
 def compare(challenger: Scored, champion: Scored, clusters: Clusters, version: int, margin: float) -> Comparison:
     """Return the paired comparison with the champion's version.
 
-    The interval is Student's on the creator-clustered standard error with (creators − 1) degrees of freedom; the
+    The interval is Student's on the creator-clustered standard error and its effective degrees of freedom; the
     two chances are those of this gate at this n promoting a challenger that is truly equal, or truly worse by an
     RPS of 0.02.
     """
     same = challenger.fingerprint == champion.fingerprint
     if not same or len(challenger.rps) == 0:
         return Comparison(version, len(challenger.rps), 0, math.nan, math.nan, math.nan, same, math.nan, math.nan)
-    delta, error, creators = clustered_mean(challenger.rps - champion.rps, clusters)
-    reach = float(student.ppf(CONFIDENCE, creators - 1)) * error if creators > 1 else math.nan
+    delta, error, freedom = clustered_mean(challenger.rps - champion.rps, clusters)
+    reach = float(student.ppf(CONFIDENCE, freedom)) * error if freedom else math.nan
     return Comparison(
         champion=version,
         n=len(challenger.rps),
-        creators=creators,
+        creators=len(np.unique(clusters)),
         delta=delta,
         standard_error=error,
         upper=delta + reach,
         same_rows=same,
-        chance_equal=promotion_chance(0.0, error, creators, margin),
-        chance_worse=promotion_chance(WORSE, error, creators, margin),
+        chance_equal=promotion_chance(0.0, error, freedom, margin),
+        chance_worse=promotion_chance(WORSE, error, freedom, margin),
     )
 
 
-def promotion_chance(true_delta: float, error: float, creators: int, margin: float) -> float:
+def promotion_chance(true_delta: float, error: float, freedom: float, margin: float) -> float:
     """Return the chance that the upper end falls below the margin when the challenger is worse by `true_delta`.
 
     The chance is P(Δ̂ + t·s < margin) with Δ̂ normal around the truth and s its standard error.
@@ -104,12 +104,12 @@ def promotion_chance(true_delta: float, error: float, creators: int, margin: flo
     >>> round(promotion_chance(0.0, 0.002, 1_000, 0.005), 2), promotion_chance(0.02, 0.002, 1_000, 0.005) < 1e-9
     (0.8, True)
     """
-    if creators < 2 or math.isnan(error):
+    if not freedom or math.isnan(error):
         return math.nan
-    reach = float(student.ppf(CONFIDENCE, creators - 1)) * error
+    reach = float(student.ppf(CONFIDENCE, freedom)) * error
     if error == 0:
         return 1.0 if true_delta < margin else 0.0
-    return float(student.cdf((margin - reach - true_delta) / error, creators - 1))
+    return float(student.cdf((margin - reach - true_delta) / error, freedom))
 
 
 def decide(

@@ -229,8 +229,8 @@ def _shown(values: list[Any] | None, row: int) -> str:
 def rounds(frame: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the rows in as many frames as the most frequent video has rows, each video once in a frame.
 
-    A video's rows come oldest first, whatever their order in the file: by scrape time, then those of an unknown one
-    by views. Taken in file order, a mixture of both could swing back and forth each time the file is read.
+    A video's rows come oldest first, whatever their order in the file: those of an unknown scrape time by views, then
+    the others by scrape time.
 
     >>> rows = {"platform": ["t"] * 3, "platform_video_id": ["1", "1", "2"], "views": [6, 5, 7]}
     >>> [part["views"].to_list() for part in rounds(pl.DataFrame(rows).with_columns(scraped_at=None))]
@@ -238,7 +238,7 @@ def rounds(frame: pl.DataFrame) -> list[pl.DataFrame]:
     """
     if not frame.select(pl.struct(KEY).is_duplicated().any()).item():
         return [frame]
-    oldest_first = frame.sort("scraped_at", "views", nulls_last=[True, False], maintain_order=True)
+    oldest_first = frame.sort("scraped_at", "views", nulls_last=False, maintain_order=True)
     numbered = oldest_first.with_columns(pl.int_range(pl.len()).over(KEY).alias("occurrence"))
     parts = numbered.partition_by("occurrence", maintain_order=True, include_key=True)
     return [part.drop("occurrence") for part in sorted(parts, key=lambda part: int(part["occurrence"][0]))]
@@ -247,10 +247,10 @@ def rounds(frame: pl.DataFrame) -> list[pl.DataFrame]:
 def reconcile(existing: pl.DataFrame, incoming: pl.DataFrame) -> Reconciled:
     """Return what becomes of each incoming row, given the stored form of the videos among them.
 
-    The newest observation wins. With both scrape times known the later one is newer; with one unknown, the one with
-    more views is, since counts grow. An update takes each incoming value that is not null and keeps the stored one
-    elsewhere, `scraped_at` too: it is the latest moment that is known. Both frames have the columns of VIDEO_SCHEMA,
-    and each video at most once.
+    The newest observation wins. With both scrape times known the later one is newer; one of a known time counts as
+    newer than one of an unknown time; with neither known, the one with more views is, since counts grow. An update
+    takes each incoming value that is not null and keeps the stored one elsewhere. Both frames have the columns of
+    VIDEO_SCHEMA, and each video at most once.
     """
     columns = list(VIDEO_SCHEMA)
     stored = existing.select(*KEY, *(pl.col(name).alias(f"stored_{name}") for name in columns))
@@ -268,6 +268,13 @@ def reconcile(existing: pl.DataFrame, incoming: pl.DataFrame) -> Reconciled:
 
 
 def _newer() -> pl.Expr:
-    later = pl.col("scraped_at") > pl.col("stored_scraped_at")
+    """Return whether the incoming observation is the newer one, by an order that holds whatever is read first."""
+    dated, stored_dated = pl.col("scraped_at").is_not_null(), pl.col("stored_scraped_at").is_not_null()
     more_views = pl.col("views").fill_null(-1) > pl.col("stored_views").fill_null(-1)
-    return pl.coalesce(later, more_views)
+    return (
+        pl.when(dated & stored_dated)
+        .then(pl.col("scraped_at") > pl.col("stored_scraped_at"))
+        .when(dated | stored_dated)
+        .then(dated)
+        .otherwise(more_views)
+    )

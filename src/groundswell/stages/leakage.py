@@ -13,7 +13,7 @@ from groundswell.model import Estimator
 from groundswell.records import Finding, Outcome
 
 #: From this holdout accuracy on, a label is taken for a function of the features.
-NEARLY_A_FUNCTION = 0.95
+NEARLY_A_FUNCTION = 0.90
 #: A feature whose removal costs no more accuracy than this is not part of the function.
 NEGLIGIBLE = 0.005
 RANK_CORRELATION = 0.98

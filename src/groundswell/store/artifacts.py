@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from groundswell.errors import ArtifactError
 from groundswell.settings import masked
+from groundswell.store.files import write_whole
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
@@ -81,19 +80,7 @@ class DiskFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Store the bytes: a reader sees all of them or none, and they outlive a power cut."""
-        target = self._path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(dir=target.parent, prefix=".unfinished-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(unfinished).replace(target)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+        write_whole(self._path / name, data)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of the name."""
@@ -134,14 +121,6 @@ class BucketFolder:
 
 def _name(sha: str) -> str:
     return f"{sha[:2]}/{sha}"
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: BaseException) -> str:

@@ -18,8 +18,6 @@ from groundswell.store.database import Columns, Database, frame_of
 from groundswell.store.moments import moments
 
 _VIDEOS = tables.scraped_videos.c
-#: Rows that a retrain of window `observed` may use.
-_USABLE = (_VIDEOS.views > 0, _VIDEOS.likes.is_not(None))
 _TEXTS = ("platform", "platform_video_id", "author", "description", "sound_name")
 _NUMBERS = ("views", "likes", "shares", "comments", "duration_seconds")
 _RAW: Columns = {
@@ -30,7 +28,7 @@ _RAW: Columns = {
     "metadata": pl.String,
     "created_at": pl.String,
 }
-_DATED: Columns = {"id": pl.String, "metadata": pl.String, "created_at": pl.String}
+_DATED: Columns = dict.fromkeys(("id", "key", "created_at", "posted_at", "scraped_at"), pl.String)
 
 
 def count_without_prefix(database: Database, prefix: str) -> int:
@@ -40,22 +38,31 @@ def count_without_prefix(database: Database, prefix: str) -> int:
         return int(connection.execute(sa.select(sa.func.count()).where(foreign)).scalar_one())
 
 
+def count(database: Database) -> tuple[int, int]:
+    """Return how many videos are stored, and how many of them a retrain of window `observed` may use."""
+    usable = sa.select(sa.func.count()).where(*_usable(database)).scalar_subquery()
+    stored = sa.select(sa.func.count()).select_from(tables.scraped_videos).scalar_subquery()
+    with database.read() as connection:
+        row = connection.execute(sa.select(stored, usable)).one()
+    return int(row[0]), int(row[1])
+
+
 def newest(database: Database, limit: int, as_of: datetime) -> pl.DataFrame:
-    """Return at most `limit` usable videos, newest `created_at` first, ties by newest posting time.
+    """Return at most `limit` usable videos, newest `created_at` first, ties by newest posting time, then by key.
 
     Only videos that were observed (scraped, else created) and posted by `as_of` are returned. The columns are
     those of `frames.STORED_VIDEO_SCHEMA`.
     """
-    dated = _dates(database.read_frame(_dated(database, limit, as_of), _DATED))
+    texts = database.read_frame(_dated(database, limit, as_of), _DATED)
+    dated = texts.with_columns(moments(texts[name]) for name in ("created_at", "posted_at", "scraped_at"))
     known = dated.filter(
         pl.coalesce("scraped_at", "created_at").fill_null(as_of) <= as_of,
         pl.col("posted_at").fill_null(as_of) <= as_of,
     )
-    order = ["created_at", "posted_at", "id"]
-    chosen = known.sort(order, descending=[True, True, False], nulls_last=True).head(limit)["id"].to_list()
+    order = ["created_at", "posted_at", "key"]
+    chosen = known.sort(order, descending=True, nulls_last=True).head(limit)["id"].to_list()
     rows = _typed(database.read_frame(_selected(database, chosen), _RAW))
-    usable = rows.filter(pl.col("views") > 0, pl.col("likes").is_not_null())
-    return usable.sort(["created_at", "posted_at", "key"], descending=[True, True, False], nulls_last=True)
+    return rows.sort(order, descending=True, nulls_last=True)
 
 
 def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
@@ -67,22 +74,41 @@ def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
             yield _typed(frame_of(rows, _RAW))
 
 
+def _usable(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what a row needs for a retrain of window `observed`: counts that are counts."""
+    bounds = (_VIDEOS.views > 0, _VIDEOS.likes >= 0)
+    if database.is_postgres:
+        return bounds
+    # SQLite keeps whatever somebody wrote into a column, and orders any text above any number.
+    return (*bounds, *(sa.func.typeof(column) == "integer" for column in (_VIDEOS.views, _VIDEOS.likes)))
+
+
 def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:
-    """Select id, metadata and dates of the rows that can be among the newest."""
-    statement = sa.select(_text(database, _VIDEOS.id), _json(database, _VIDEOS.metadata), _text_moment(database)).where(
-        *_USABLE
-    )
+    """Select id, key and dates of the rows that can be among the newest."""
+    key = sa.func.coalesce(_VIDEOS.platform, "tiktok") + ":" + _VIDEOS.platform_video_id
+    statement = sa.select(
+        _text(database, _VIDEOS.id),
+        sa.func.coalesce(key, _text(database, _VIDEOS.id)),
+        _text_moment(database),
+        _of_metadata(database, "uploaded_at"),
+        _of_metadata(database, "scraped_at"),
+    ).where(*_usable(database))
+    order = _moment_order(database)
     with database.read() as connection:
-        if as_of < database.now(connection):
-            return statement  # rows may be newer than they were known: every one has to be looked at
-        edge = connection.execute(
-            sa.select(_moment_order(database))
-            .where(*_USABLE)
-            .order_by(sa.desc(_moment_order(database)))
-            .offset(limit - 1)
-            .limit(1)
-        ).scalar()
-    return statement if edge is None else statement.where(_moment_order(database) >= edge)
+        last = connection.execute(sa.select(_text(database, sa.func.max(order)))).scalar()
+        if last and as_of < (parsing.lenient(parsing.moment, last) or as_of):
+            return statement  # some rows were created later: every one has to be looked at
+        ordered = sa.select(order).where(*_usable(database)).order_by(order.desc().nulls_last())
+        edge = connection.execute(ordered.offset(limit - 1).limit(1)).scalar()
+    return statement if edge is None else statement.where(order >= edge)
+
+
+def _of_metadata(database: Database, name: str) -> sa.ColumnElement[Any]:
+    """Return one entry of the metadata as text; null where metadata is no object, or is not even JSON."""
+    if database.is_postgres:
+        return sa.func.to_jsonb(_VIDEOS.metadata).op("->>")(name)
+    text = sa.type_coerce(_VIDEOS.metadata, sa.Text)
+    return sa.case((sa.func.json_valid(text) == 1, sa.cast(sa.func.json_extract(text, f"$.{name}"), sa.Text)))
 
 
 def _selected(database: Database, ids: list[str]) -> sa.Select[Any]:
@@ -129,16 +155,6 @@ def _moment_order(database: Database) -> sa.ColumnElement[Any]:
     if database.is_postgres:
         return _VIDEOS.created_at
     return sa.func.replace(sa.type_coerce(_VIDEOS.created_at, sa.Text), "T", " ")
-
-
-def _dates(raw: pl.DataFrame) -> pl.DataFrame:
-    metadata = [_object(text) for text in raw["metadata"]]
-    return raw.select(
-        "id",
-        _moments("created_at", raw["created_at"].to_list()),
-        _moments("posted_at", [entry.get("uploaded_at") for entry in metadata]),
-        _moments("scraped_at", [entry.get("scraped_at") for entry in metadata]),
-    )
 
 
 def _typed(raw: pl.DataFrame) -> pl.DataFrame:

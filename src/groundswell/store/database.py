@@ -112,7 +112,8 @@ class Database:
     def masked_url(self) -> str:
         """The URL without its password, which may also stand among its options."""
         hidden = {"password": "hidden"} if "password" in self.url.query else {}
-        return masked(self.url.update_query_dict(hidden).render_as_string(hide_password=True))
+        url = self.url.set(drivername=self.url.get_backend_name()).update_query_dict(hidden)
+        return masked(url.render_as_string(hide_password=True))
 
     def prepare(self) -> None:
         """Bring the database to the state this code expects, or raise DatabaseError saying what to type.
@@ -272,8 +273,14 @@ def _engine(url: URL) -> sa.Engine:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not begin transactions by itself: `_begin` says which kind it is to be.
     connection.isolation_level = None
+    # One text of somebody else's that is no UTF-8 must not make all the others unreadable.
+    connection.text_factory = _text
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def _begin(connection: sa.Connection) -> None:

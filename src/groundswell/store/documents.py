@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from groundswell.errors import GroundswellError
+from groundswell.store.files import write_whole
 
 _GZIP = b"\x1f\x8b"
 
@@ -21,25 +20,11 @@ def write_document(path: Path, content: dict[str, Any]) -> None:
     Raises GroundswellError where the path cannot be written.
     """
     try:
-        _replace(path, content)
+        write_whole(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     except OSError as error:
         raise GroundswellError(
             f"{path} cannot be written: {error.strerror}.", "Name another place with --out, or set GROUNDSWELL_HOME."
         ) from None
-
-
-def _replace(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105 - the atomic one
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def read_document(path: Path, error: type[GroundswellError]) -> dict[str, Any]:

@@ -136,13 +136,29 @@ def _wrong_champions(connection: sa.Connection, history: list[LedgerEntry]) -> I
 
 
 def _wrong_versions(connection: sa.Connection, history: list[LedgerEntry]) -> Iterator[str]:
-    said = {(payload["version"], payload["window"], payload["artifact"]) for _, payload in moves(history)}
-    columns = tables.model_versions.c
-    rows = connection.execute(sa.select(columns.version, columns.window, columns.artifact))
-    found = {(row.version, row.window, row.artifact) for row in rows}
-    for version, window, artifact in sorted(said ^ found):
-        where = "is stored but not in the ledger" if (version, window, artifact) in found else "is not stored"
-        yield f"version {version} of {window} with artifact {artifact} {where}"
+    said = {(payload["version"], payload["content"]) for _, payload in moves(history)}
+    rows = connection.execute(sa.select(tables.model_versions)).mappings()
+    found = {(row["version"], version_content(dict(row))) for row in rows}
+    for version, content in sorted(said ^ found):
+        where = "is not what the ledger says of it" if (version, content) in found else "is not stored as it was added"
+        yield f"version {version} {where}"
+
+
+def version_content(row: Mapping[str, Any]) -> str:
+    """Return the sha256 of everything a version's row says: a changed lineage or evaluation shows as well.
+
+    Numbers count by value, since PostgreSQL's jsonb may write 1e-05 as 0.00001.
+    """
+    said = {name: _by_value(as_json(row[name])) for name in tables.model_versions.c.keys()}  # noqa: SIM118
+    return hashlib.sha256(canonical(said).encode()).hexdigest()
+
+
+def _by_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _by_value(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_by_value(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _wrong_calibrations(connection: sa.Connection, history: list[LedgerEntry]) -> Iterator[str]:

@@ -102,15 +102,15 @@ def rollback(database: Database, window: str, at: datetime) -> ModelVersion:
     """
     with database.begin() as connection:
         ledger.lock(connection)
-        line = _line_of_champions(connection, window)
-        if len(line) < 2:
-            raise NoChampionError(
-                f"There is no champion of {window} before the present one.",
-                "Run `groundswell models list`, and `groundswell models promote N` for a version of your choice.",
-            )
-        chosen = _version(connection, line[-2])
-        _move(connection, ledger.ROLLBACK, chosen, line[-1], "rolled back by hand", at)
+        chosen, serving_now = _last_two_champions(connection, window)
+        _move(connection, ledger.ROLLBACK, chosen, serving_now, "rolled back by hand", at)
     return chosen
+
+
+def before_champion(database: Database, window: str) -> ModelVersion:
+    """Return the version that a rollback would put back; raises NoChampionError if there is none."""
+    with database.read() as connection:
+        return _last_two_champions(connection, window)[0]
 
 
 def record_hold(database: Database, window: str, decision: Mapping[str, Any], at: datetime) -> None:
@@ -178,9 +178,21 @@ def _move(
         "version": chosen.version,
         "previous": expected,
         "artifact": chosen.artifact,
+        "content": ledger.version_content(dataclasses.asdict(chosen)),
         "reason": reason,
     }
     ledger.append(connection, kind, payload, at)
+
+
+def _last_two_champions(connection: sa.Connection, window: str) -> tuple[ModelVersion, int]:
+    """Return the champion before the present one, and the number of the present one."""
+    line = _line_of_champions(connection, window)
+    if len(line) < 2:
+        raise NoChampionError(
+            f"There is no champion of {window} before the present one.",
+            "Run `groundswell models list`, and `groundswell models promote N` for a version of your choice.",
+        )
+    return _version(connection, line[-2]), line[-1]
 
 
 def _line_of_champions(connection: sa.Connection, window: str) -> list[int]:
