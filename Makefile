@@ -26,7 +26,7 @@ bench: .venv/dev
 
 .venv/created:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found"; echo "hint: install one, or say which: make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv .venv || { echo "hint: on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "hint: on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@touch $@
 
 .venv/runtime: .venv/created requirements.lock pyproject.toml

@@ -48,7 +48,7 @@ def real_videos() -> list[Row]:
     """The newest 10,000 real videos: quality against plain LightGBM on the same split, and the whole call's cost."""
     with tempfile.TemporaryDirectory() as folder:
         context = open_context(load_settings(home=Path(folder), database_url=None))
-        _ingest(context, VIDEOS)
+        _ingest(context, _newest(Path(folder)))
         warm = retrain(context, Window.OBSERVED, datetime.now(UTC))  # imports are not what is measured
         material = live_material(corpus.newest(context.database, 10_000, datetime.now(UTC)), None, 42)
         return [*_quality(material, warm.body), *_cost(context, material, warm.body)]
@@ -58,14 +58,18 @@ def stripped_videos() -> list[Row]:
     """The same rows without bookmarks and followers: too little is left, so the challenger is held."""
     with tempfile.TemporaryDirectory() as folder:
         context = open_context(load_settings(home=Path(folder), database_url=None))
-        path = Path(folder) / "stripped.parquet"
-        usable = pl.col("views").is_not_null() & pl.col("likes").is_not_null() & (pl.col("views") > 0)
-        videos = pl.read_parquet(VIDEOS).filter(usable).sort("posted_at", descending=True).head(10_000)
-        videos.drop("saves", "author_followers").write_parquet(path)
-        _ingest(context, path)
+        _ingest(context, _newest(Path(folder), "saves", "author_followers"))
         body = retrain(context, Window.OBSERVED, datetime.now(UTC)).body
     reached = f"{body['testAccuracy']}: {body['status']}, {body.get('reason')}"
     return [Row("without saves and followers", "about 0.42, skipped", reached, body["status"] == "skipped")]
+
+
+def _newest(folder: Path, *without: str) -> Path:
+    """Return a file of the newest 10,000 usable videos, without the columns named."""
+    usable = pl.col("views").is_not_null() & pl.col("likes").is_not_null() & (pl.col("views") > 0)
+    videos = pl.read_parquet(VIDEOS).filter(usable).sort("posted_at", descending=True).head(10_000)
+    videos.drop(without).write_parquet(folder / "newest.parquet")
+    return folder / "newest.parquet"
 
 
 def _ingest(context: Context, path: Path) -> None:

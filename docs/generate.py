@@ -82,9 +82,9 @@ def _command(path: str, command: Any) -> str:
     usage = " ".join([path, "[OPTIONS]" if options(command) else "", *words]).replace("  ", " ").strip()
     parts = [f"## {path}\n", f"{command.help}\n", f"```text\n{usage}\n```\n"]
     rows = [
-        *(f"| `{_metavar(argument)}` | | {_cell(argument.help or '')} |" for argument in arguments(command)),
+        *(f"| `{_cell(_metavar(argument))}` | | {_cell(argument.help or '')} |" for argument in arguments(command)),
         *(
-            f"| `{name}{_value(param)}` | {_default(param.default)} | {_cell(param.help or '')} |"
+            f"| `{name}{_cell(_value(param))}` | {_default(param.default)} | {_cell(param.help or '')} |"
             for name, param in options(command).items()
         ),
     ]

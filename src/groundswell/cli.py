@@ -99,13 +99,20 @@ def demo(
 def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Exports of a scraper, or readings.")],
     format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
-    rejects: Annotated[Path | None, typer.Option(help="Where refused rows go, as JSON lines.")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Where rejections go, as JSON lines.")] = None,
     json: Json = False,
 ) -> None:
     """Store the videos or readings of exports; all files or nothing."""
     from groundswell.jobs.ingest import ingest as run
+    from groundswell.sources.synthetic import ID_PREFIX
+    from groundswell.store import corpus
 
     with _opened() as context, printing.row_progress("ingest") as progress:
+        if corpus.has_prefix(context.database, ID_PREFIX):
+            typer.echo(
+                "warning: the demo's made-up videos are stored here, and a retrain would learn from them", err=True
+            )
+            typer.echo("hint: keep yours apart: GROUNDSWELL_HOME=./mine groundswell ingest …", err=True)
         report = run(
             context.database,
             context.settings,
@@ -119,7 +126,9 @@ def ingest(
     refused = body.pop("rejectsFile")
     printing.show(body, json, printing.ingest)
     if refused:
-        typer.echo(f"The refused rows are in {refused}", err=True)
+        typer.echo(f"The rejections are in {refused}", err=True)
+    if report.read and report.rejected == report.read:
+        typer.echo("warning: not one row could be stored; is it the right file, or the wrong --format?", err=True)
 
 
 @app.command(rich_help_panel="Data")
@@ -207,7 +216,7 @@ def serve(
 ) -> None:
     """Serve the cron endpoints and the prediction API."""
     del no_scheduler
-    _serve(_settings(), host, port, json)
+    _serve(_settings("INFO"), host, port, json)
 
 
 @models_app.command("list")
@@ -284,11 +293,12 @@ def _upgrade(json: bool) -> None:
     printing.show(upgrade(_settings()), json, printing.database)
 
 
-def _settings() -> Settings:
+def _settings(log_level: str | None = None) -> Settings:
     from groundswell.logs import configure_logs
     from groundswell.settings import load_settings
 
-    configure_logs()
+    # Someone at a terminal reads the report; a log file wants every line.
+    configure_logs(log_level or ("WARNING" if sys.stderr.isatty() else "INFO"))
     return load_settings()
 
 
@@ -306,6 +316,9 @@ def _opened() -> Iterator[Context]:
 
 def _serve(settings: Settings, host: str, port: int, json: bool) -> None:
     from groundswell.web.listening import serve
+
+    if settings.cron_secret is None:
+        typer.echo("warning: CRON_SECRET is not set, so every call of a cron endpoint will be refused", err=True)
 
     def tell(url: str) -> None:
         if json:

@@ -44,10 +44,7 @@ REQUEST_FIELDS = {
 #: The share of probability that a stated range of tiers holds at least.
 RANGE_SHARE = 0.8
 _NO_ID = "-"
-_HINTS = {
-    "views": "Window `observed` describes a video by its counters: give `views` (1 or more) and `likes`.",
-    "likes": "Window `observed` describes a video by its counters: give `views` (1 or more) and `likes`.",
-}
+_NEEDED = "Window `observed` describes a video by its counters: give `views` (1 or more) and `likes`."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,8 +91,8 @@ class Predictor:
     def predict(self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime) -> list[Prediction | Refusal]:
         """Return an answer for each video, in order; a bad one is a refusal in its place, the rest are answered.
 
-        `videos` are request objects (`REQUEST_FIELDS`, unknown fields are ignored). Raises NoChampionError where
-        nothing serves the window, ArtifactError where the champion's model cannot be had.
+        `videos` are request objects (`REQUEST_FIELDS`, in camelCase or snake_case; other fields are ignored). Raises
+        NoChampionError where nothing serves the window, ArtifactError where the champion's model cannot be had.
         """
         if window is not Window.OBSERVED:
             raise WindowUnavailableError(f"There is no line for the window {window.value!r} yet.")
@@ -141,9 +138,9 @@ def tier_range(probabilities: Floats) -> TierRange:
 
 def _clean(videos: Sequence[Mapping[str, Any]], at: datetime) -> tuple[pl.DataFrame, dict[int, Refusal]]:
     """Return the usable videos, each with its position as `line`, and a refusal for every other position."""
+    objects = [video if isinstance(video, Mapping) else {} for video in videos]
     columns = {
-        column: [video.get(name) if isinstance(video, Mapping) else None for video in videos]
-        for name, column in REQUEST_FIELDS.items()
+        column: [video.get(name, video.get(column)) for video in objects] for name, column in REQUEST_FIELDS.items()
     }
     # The rules of ingest hold for requests too, but a video that is only planned or described needs no id.
     given = columns["platform_video_id"]
@@ -153,14 +150,17 @@ def _clean(videos: Sequence[Mapping[str, Any]], at: datetime) -> tuple[pl.DataFr
     refusals = {
         rejection.line: Refusal(
             f"{names.get(rejection.field, rejection.field)}={rejection.value}: {REASONS[rejection.reason]}",
-            "Correct the field; the other videos were answered.",
+            "Correct the field and send this video again.",
         )
         for rejection in cleaned.rejections
     }
     for line, views, likes in cleaned.frame.select("line", "views", "likes").iter_rows():
-        missing = "views" if not views else "likes" if likes is None else None
-        if missing:
-            refusals[line] = Refusal(f"{missing} is missing or 0.", _HINTS[missing])
+        if not isinstance(videos[line], Mapping):
+            refusals[line] = Refusal("A video must be a JSON object.", _NEEDED)
+        elif not views:
+            refusals[line] = Refusal("views is missing or 0.", _NEEDED)
+        elif likes is None:
+            refusals[line] = Refusal("likes is missing.", _NEEDED)
     usable = cleaned.frame.filter(~pl.col("line").is_in(list(refusals)))
     return usable.with_columns(pl.lit(None, MOMENT).alias("created_at")), refusals
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 Body = Mapping[str, Any]
+#: An ECE under this one is called well calibrated.
+WELL_CALIBRATED = 0.10
 
 
 def show(body: Body, as_json: bool, view: Callable[[Body], str]) -> None:
@@ -59,25 +61,25 @@ def percent(estimate: Body | None) -> str:
     """Return an estimate as a percentage with its interval and n.
 
     >>> percent({"value": 0.712, "low": 0.688, "high": 0.73, "n": 2002})
-    '71.2 % (95 % 68.8 to 73.0, n 2,002)'
+    '71.2% (95% 68.8 to 73.0, n 2,002)'
     """
     if estimate is None or estimate["value"] is None:
         return "not known"
     if estimate["low"] is None:
-        return f"{estimate['value']:.1%} (n {estimate['n']:,})".replace("%", " %", 1)
+        return f"{estimate['value']:.1%} (n {estimate['n']:,})"
     low, high = 100 * estimate["low"], 100 * estimate["high"]
-    return f"{100 * estimate['value']:.1f} % (95 % {low:.1f} to {high:.1f}, n {estimate['n']:,})"
+    return f"{estimate['value']:.1%} (95% {low:.1f} to {high:.1f}, n {estimate['n']:,})"
 
 
 def number(estimate: Body) -> str:
     """Return an estimate as a number with its interval.
 
     >>> number({"value": 0.0533, "low": 0.05, "high": 0.0571, "n": 2002})
-    '0.053 (95 % 0.050 to 0.057)'
+    '0.053 (95% 0.050 to 0.057, n 2,002)'
     """
     if estimate["value"] is None or estimate["low"] is None:
         return "not known" if estimate["value"] is None else f"{estimate['value']:.3f}"
-    return f"{estimate['value']:.3f} (95 % {estimate['low']:.3f} to {estimate['high']:.3f})"
+    return f"{estimate['value']:.3f} (95% {estimate['low']:.3f} to {estimate['high']:.3f}, n {estimate['n']:,})"
 
 
 def lines(rows: Mapping[str, Any]) -> str:
@@ -173,37 +175,46 @@ def audit(body: Body) -> str:
         return str(body["status"])
     if body["status"] == "skipped":
         return f"skipped: {body['reason']} ({body['samples']} pairs, {body['required']} are needed)"
-    drift = "DRIFT: above" if body["driftDetected"] else "at or below"
     params = body["plattParams"]
     platt = f"a {params['a']:.4f}, b {params['b']:.4f}" if params else "none"
     serving = "serves from now on" if body["plattActive"] else "does not serve"
     return lines(
         {
             "pairs": f"{body['totalSamples']:,}",
-            "ECE": f"{body['ece']:.4f} ({drift} {body['driftThreshold']:g}; 10 bins)",
-            "ECE of what is served now": f"{body['servedEce']:.4f}",
+            "ECE": f"{body['ece']:.4f}, {_verdict(body)} (10 bins)",
+            "  of what serves now": f"{body['servedEce']:.4f} on the same pairs",
             "Platt": f"{platt}; {serving}",
-            "": body["plattReason"],
+            "  why": body["plattReason"],
         }
     )
 
 
+def _verdict(body: Body) -> str:
+    if body["driftDetected"]:
+        return f"DRIFT: above {body['driftThreshold']:g}"
+    return "well calibrated" if body["ece"] < WELL_CALIBRATED else "acceptable"
+
+
 def predictions(body: Body) -> str:
-    """Return one line for each prediction."""
-    return "\n".join(_prediction(entry) for entry in body["predictions"]) or "none: no model serves yet"
+    """Return a table with one line for each prediction, by the video's place in the input, and a count."""
+    answers = body["predictions"]
+    if not answers:
+        return "none: no model serves yet"
+    made = sum("error" not in entry for entry in answers)
+    rows = [f"{place:>5}  {_prediction(entry)}" for place, entry in enumerate(answers, start=1)]
+    head = "video  tier  80% in  score  calibrated  chances of tiers 1 to 5"
+    served = next((entry for entry in answers if "error" not in entry), None)
+    by = f" by model {served['modelVersion']}, calibration {served['calibrationVersion'] or 'none'}" if served else ""
+    return "\n".join([head, *rows, f"{made:,} predicted{by}; {len(answers) - made:,} not"])
 
 
 def _prediction(entry: Body) -> str:
     if "error" in entry:
         return f"error: {entry['error']} {entry['hint']}"
-    chances = " ".join(f"{chance:.0%}" for chance in entry["probabilities"])
+    chances = " ".join(f"{chance:>4.0%}" for chance in entry["probabilities"])
     found = entry["range"]
-    spread = f"tier {found['low']}" if found["low"] == found["high"] else f"tiers {found['low']}–{found['high']}"
-    return (
-        f"tier {entry['tier']}  ({found['probability']:.0%} in {spread}; tiers 1–5: {chances})  "
-        f"score {entry['calibratedScore']:.1f} (uncalibrated {entry['score']:.1f})  "
-        f"model {entry['modelVersion']}, calibration {entry['calibrationVersion'] or 'none'}"
-    )
+    spread = f"{found['low']}" if found["low"] == found["high"] else f"{found['low']}-{found['high']}"
+    return f"{entry['tier']:>4}  {spread:>7}  {entry['score']:>5.1f}  {entry['calibratedScore']:>10.1f}  {chances}"
 
 
 def models(body: Body) -> str:

@@ -17,12 +17,13 @@ _HINT = 'Give {"videos": [{"views": 1200, "likes": 90, …}]}, or an export that
 
 def read_videos(given: bytes | Path) -> list[Any]:
     """Return request objects from JSON of a request or from an export; raises RequestError or SourceError."""
+    name = "the input" if isinstance(given, bytes) else str(given)
     data = given if isinstance(given, bytes) else _bytes(given)
     content = _json(data)
     enveloped = content["videos"] if isinstance(content, dict) and isinstance(content.get("videos"), list) else None
     videos = enveloped if enveloped is not None else content if isinstance(content, list) else [content]
     if not all(isinstance(item, dict) and _is_request(item) for item in videos):
-        videos = _from_export(data, enveloped)
+        videos = _from_export(data, name, enveloped)
     if not videos:
         raise RequestError("There is no video to predict.", _HINT)
     return videos
@@ -43,10 +44,10 @@ def _json(data: bytes) -> Any:
 
 
 def _is_request(item: dict[str, Any]) -> bool:
-    return "views" in item and set(item) <= set(REQUEST_FIELDS)
+    return "views" in item and set(item) <= {*REQUEST_FIELDS, *REQUEST_FIELDS.values()}
 
 
-def _from_export(data: bytes, otherwise: list[Any] | None) -> list[Any]:
+def _from_export(data: bytes, name: str, otherwise: list[Any] | None) -> list[Any]:
     """Return the videos of an export; what stands under `videos` in a request where it is none."""
     with tempfile.TemporaryDirectory(prefix="groundswell-") as folder:
         path = Path(folder) / "input"
@@ -56,7 +57,8 @@ def _from_export(data: bytes, otherwise: list[Any] | None) -> list[Any]:
         except SourceError as error:
             if otherwise is not None:
                 return otherwise
-            raise RequestError(f"The input is neither a request nor a known export: {error}", _HINT) from None
+            said = str(error).replace(str(path), name)
+            raise RequestError(f"Neither a request nor a known export: {said}", _HINT) from None
         names = {column: name for name, column in REQUEST_FIELDS.items()}
         return [
             {names[column]: value for column, value in zip(chunk.columns, row, strict=True) if column in names}

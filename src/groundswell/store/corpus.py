@@ -38,6 +38,13 @@ def count_without_prefix(database: Database, prefix: str) -> int:
         return int(connection.execute(sa.select(sa.func.count()).where(foreign)).scalar_one())
 
 
+def has_prefix(database: Database, prefix: str) -> bool:
+    """Return whether a stored video has an id that begins with the prefix."""
+    own = sa.select(_VIDEOS.id).where(_VIDEOS.platform_video_id.startswith(prefix, autoescape=True)).limit(1)
+    with database.read() as connection:
+        return connection.execute(own).first() is not None
+
+
 def count(database: Database) -> tuple[int, int]:
     """Return how many videos are stored, and how many of them a retrain of window `observed` may use."""
     usable = sa.select(sa.func.count()).where(*_usable(database)).scalar_subquery()

@@ -25,6 +25,7 @@ _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 #: A dead network is noticed within 25 s, before a lease expires.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+_NOT_UTF8_HINT = "A text in a table is not UTF-8, which no reader can skip; correct that row, then run it again."
 _FILE_HINT = "Check that the folder of the database is there and can be written: GROUNDSWELL_HOME, or DATABASE_URL."
 _BULK_ROWS = 50_000
 #: Fewer new tuples at once than wake Python's cycle collector (700), which would double the time of a large read.
@@ -184,9 +185,10 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.DBAPIError as error:
-            hint = None if self.is_postgres else _FILE_HINT
-            raise DatabaseError(f"The database at {self.masked_url} failed: {_first_line(error.orig)}", hint) from error
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            said = _first_line(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+            hint = None if self.is_postgres else _NOT_UTF8_HINT if "UTF-8" in said else _FILE_HINT
+            raise DatabaseError(f"The database at {self.masked_url} failed: {said}", hint) from error
 
 
 def open_database(settings: Settings) -> Database:
@@ -273,14 +275,8 @@ def _engine(url: URL) -> sa.Engine:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not begin transactions by itself: `_begin` says which kind it is to be.
     connection.isolation_level = None
-    # One text of somebody else's that is no UTF-8 must not make all the others unreadable.
-    connection.text_factory = _text
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def _begin(connection: sa.Connection) -> None:
