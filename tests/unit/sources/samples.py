@@ -244,5 +244,5 @@ def write_array(path: Path, rows: Sequence[Any]) -> Path:
 def write_lines(path: Path, rows: Sequence[Any]) -> Path:
     """Write the rows as JSON lines, gzipped where the name says so."""
     text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
