@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         1, ge=1, le=256, description="Threads of one fit; more pay only on idle cores, on busy ones they cost tenfold."
     )
     bootstrap: int = Field(1_000, ge=100, le=100_000, description="Bootstrap draws behind every interval.")
-    time_limit_seconds: float = Field(120, gt=0, description="Seconds after which a retrain fails cleanly.")
+    time_limit_seconds: float = Field(
+        120, gt=0, allow_inf_nan=False, description="Seconds after which a retrain fails cleanly."
+    )
     drift_threshold: float = Field(0.15, gt=0, le=1, description="ECE above which the audit reports drift.")
     pair_days: int = Field(90, ge=1, description="Days back from which the audit takes its pairs.")
     min_pairs: int = Field(50, ge=2, description="Pairs that an audit needs.")

@@ -72,6 +72,8 @@ def count(database: Database) -> int:
 
 def insert_missing(database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to the outcomes of the embedded product, those whose `id` is stored already left as they are."""
+    if not rows:
+        return
     with database.begin() as connection:
         connection.execute(database.insert(_outcomes).on_conflict_do_nothing(), [dict(row) for row in rows])
 

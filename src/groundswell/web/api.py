@@ -74,6 +74,7 @@ def predict(request: PredictRequest, state: Annotated[State, Depends(state_of)])
     return answer(predictor.predict(request.videos, request.window, state.context().now()))
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process up?")
 def healthz() -> dict[str, str]:
     """Answer at once, without looking at the database."""
