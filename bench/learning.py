@@ -84,10 +84,11 @@ def _quality(material: Material, body: dict[str, object]) -> list[Row]:
     plain_loss = float(log_loss(plain, holdout.tiers).mean())
     metrics = body["evaluation"]["metrics"]  # type: ignore[index]
     accuracy, loss = metrics["accuracy"]["value"], metrics["logLoss"]["value"]
+    span = {name: f"95% {metrics[name]['low']:.3f} to {metrics[name]['high']:.3f}" for name in ("accuracy", "logLoss")}
     n = metrics["accuracy"]["n"]
     return [
-        Row("newest 10,000: accuracy", "≥ 0.68", f"{accuracy:.4f} (n {n:,})", accuracy >= 0.68),
-        Row("newest 10,000: log loss", "≤ 0.66", f"{loss:.4f}", loss <= 0.66),
+        Row("newest 10,000: accuracy", "≥ 0.68", f"{accuracy:.4f} ({span['accuracy']}, n {n:,})", accuracy >= 0.68),
+        Row("newest 10,000: log loss", "≤ 0.66", f"{loss:.4f} ({span['logLoss']}, n {n:,})", loss <= 0.66),
         Row(
             "… against plain LightGBM",
             "accuracy ≥ its − 0.01",

@@ -108,7 +108,7 @@ def ingest(
     from groundswell.store import corpus
 
     with _opened() as context, printing.row_progress("ingest") as progress:
-        if corpus.has_prefix(context.database, ID_PREFIX):
+        if corpus.count_by_prefix(context.database, ID_PREFIX)[0]:
             typer.echo(
                 "warning: the demo's made-up videos are stored here, and a retrain would learn from them", err=True
             )
@@ -123,7 +123,7 @@ def ingest(
             progress=progress,
         )
     body = as_json(report)
-    refused = body.pop("rejectsFile")
+    refused = body.pop("rejectsFile")  # the answer is the design's and has no place for it
     printing.show(body, json, printing.ingest)
     if refused:
         typer.echo(f"The rejections are in {refused}", err=True)

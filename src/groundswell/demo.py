@@ -58,7 +58,7 @@ def _refuse_foreign(context: Context) -> None:
         raise DatabaseError(
             "The demo makes up rows and works in the embedded database only.", "Unset DATABASE_URL for the demo."
         )
-    foreign = corpus.count_without_prefix(context.database, ID_PREFIX)
+    _, foreign = corpus.count_by_prefix(context.database, ID_PREFIX)
     if foreign:
         raise DatabaseError(
             f"The database holds {foreign:,} videos that are not the demo's; made-up rows are not mixed with them.",

@@ -11,6 +11,9 @@ import polars as pl
 
 MOMENT = pl.Datetime("us", "UTC")
 
+#: What names a video, wherever it is met.
+KEY = ("platform", "platform_video_id")
+
 #: One video as a scraper delivers it: the canonical columns, at one moment of observation.
 VIDEO_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "platform": pl.String,

@@ -183,7 +183,6 @@ def test_the_newest_calibration_decides_what_serves(database: Database) -> None:
     assert registry.serving(database, "observed").calibration is None
     with database.read() as connection:
         assert calibrations.latest(connection) == second
-        assert calibrations.active(connection) is None
     assert [kind for kind, _ in history(database)] == ["promote", "calibration", "calibration"]
     assert verification(database).status == "verified"
 

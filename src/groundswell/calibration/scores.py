@@ -8,12 +8,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from groundswell.records import TIER_MIDPOINTS
+
 Floats = npt.NDArray[np.float64]
 Tiers = npt.NDArray[np.int64]
 
 #: Probabilities are clipped here before a logarithm (DESIGN §5).
 SMALLEST_PROBABILITY = 1e-15
-MIDPOINTS = np.array([12.5, 35.0, 55.0, 72.5, 90.0])
 
 
 def ranked_probability_score(probabilities: Floats, tiers: Tiers) -> Floats:
@@ -64,7 +65,7 @@ def score(probabilities: Floats) -> Floats:
     >>> score(np.array([[0.5, 0, 0, 0, 0.5]])).tolist()
     [51.25]
     """
-    return np.asarray(probabilities @ MIDPOINTS)
+    return np.asarray(probabilities @ np.array(TIER_MIDPOINTS))
 
 
 def expected_tier(probabilities: Floats) -> Floats:

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 
 from groundswell import parsing
 from groundswell.errors import GroundswellError
-from groundswell.frames import VIDEO_SCHEMA, RawChunk
+from groundswell.frames import KEY, VIDEO_SCHEMA, RawChunk
 from groundswell.records import Rejection, utc
 from groundswell.settings import Settings
 from groundswell.sources import open_export
-from groundswell.stages.ingest import KEY, Cleaned, clean, reconcile, rounds
+from groundswell.stages.ingest import Cleaned, clean, reconcile, rounds
 from groundswell.store import videos
 from groundswell.store.database import Database
 

@@ -76,18 +76,19 @@ class _Retrain:
         self.steps.begin("query")
         material, notice = self._material()
         champion = registry.champion(self.context.database, self.window)
+        standing = _standing(champion, material)
         facts = self._facts(material, notice)
         tiers = len(np.unique(material.training.rows.tiers))
         challenger = comparison = None
         if tiers >= 2 and len(material.holdout):
             challenger = make_challenger(self.context.settings, self.window, material, self.steps)
             self.steps.begin("gate")
-            if champion and _standing(champion, material) is gate.Standing.CONTEST:
+            if champion and standing is gate.Standing.CONTEST:
                 comparison = compare(challenger, champion, self.context.artifacts, self.context.settings.margin)
         decision = gate.decide(
             challenger.evaluation.metrics if challenger else {},
             tiers,
-            _standing(champion, material),
+            standing,
             comparison,
             self._policy(),
             challenger.leaks if challenger else (),
@@ -118,10 +119,10 @@ class _Retrain:
         distribution = labels.tier_distribution(material.tiers)
         log.info("Tier distribution " + " ".join(f"T{tier}={count}" for tier, count in enumerate(distribution, 1)))
         weights = class_weights(material.training.rows.tiers)
+        log.info("Class weights " + " ".join(f"T{tier}={weight:.3f}" for tier, weight in weights.items()))
         stored, usable = corpus.count(self.context.database)
         if stored > usable:
             log.info(f"{stored - usable} of {stored} stored videos are not usable: no views, or likes unknown")
-        log.info("Class weights " + " ".join(f"T{tier}={weight:.3f}" for tier, weight in weights.items()))
         return {
             "source": material.source,
             "videoCount": len(material.tiers),

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from groundswell import parsing
-from groundswell.frames import MOMENT, READING_SCHEMA, VIDEO_SCHEMA, RawChunk, list_series
+from groundswell.frames import KEY, MOMENT, READING_SCHEMA, VIDEO_SCHEMA, RawChunk, list_series
 from groundswell.records import Rejection, utc
 
 #: Every code that a rejection can carry, in words.
@@ -39,7 +39,6 @@ REASONS: dict[str, str] = {
     "unknown_video": "The reading is of a video that is not stored.",
 }
 
-KEY = ("platform", "platform_video_id")
 LONGEST_CAPTION = 10_000
 LONGEST_TEXT = 2_000
 MOST_HASHTAGS = 1_000

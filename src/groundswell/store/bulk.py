@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from groundswell.errors import DatabaseError
+from groundswell.frames import KEY
 
 Rows = Sequence[tuple[Any, ...]]
-_KEY = ("platform", "platform_video_id")
 _JSON = frozenset({"metadata"})
 _COUNTED = {"preserve_rowcount": True}
 _STAGE = sql.Identifier("groundswell_stage")
@@ -44,8 +44,8 @@ def update(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
     if _is_postgres(connection):
         _update_postgres(connection, table, columns, rows)
         return
-    changes = ", ".join(f"{name} = coalesce(?{at}, {name})" for at, name in enumerate(columns, 1) if name not in _KEY)
-    where = " and ".join(f"{name} = ?{columns.index(name) + 1}" for name in _KEY)
+    changes = ", ".join(f"{name} = coalesce(?{at}, {name})" for at, name in enumerate(columns, 1) if name not in KEY)
+    where = " and ".join(f"{name} = ?{columns.index(name) + 1}" for name in KEY)
     connection.exec_driver_sql(f"update {_bare(table)} set {changes} where {where}", list(rows))  # noqa: S608
 
 
@@ -80,7 +80,7 @@ def _update_postgres(connection: sa.Connection, table: str, columns: Sequence[st
     changes = sql.SQL(", ").join(
         sql.SQL("{name} = coalesce(s.{name}, v.{name})").format(name=sql.Identifier(name))
         for name in columns
-        if name not in _KEY
+        if name not in KEY
     )
     _stage(connection, table, columns, rows)
     statement = sql.SQL(

@@ -32,12 +32,3 @@ def latest(connection: sa.Connection) -> CalibrationVersion | None:
     """Return the newest calibration, active or not; None before the first audit."""
     row = connection.execute(_LATEST).mappings().first()
     return CalibrationVersion(**row) if row else None
-
-
-def active(connection: sa.Connection) -> CalibrationVersion | None:
-    """Return the calibration that serves: the newest one where it is active; None leaves scores alone.
-
-    A newer fit that is not active silences an older one that was: it was found no better than the bare scores.
-    """
-    newest = latest(connection)
-    return newest if newest and newest.active else None

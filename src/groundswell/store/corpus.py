@@ -31,18 +31,13 @@ _RAW: Columns = {
 _DATED: Columns = dict.fromkeys(("id", "key", "created_at", "posted_at", "scraped_at"), pl.String)
 
 
-def count_without_prefix(database: Database, prefix: str) -> int:
-    """Return how many stored videos have an id that does not begin with the prefix."""
-    foreign = ~sa.func.coalesce(_VIDEOS.platform_video_id, "").startswith(prefix, autoescape=True)
+def count_by_prefix(database: Database, prefix: str) -> tuple[int, int]:
+    """Return how many stored videos have an id that begins with the prefix, and how many have another."""
+    own = sa.func.coalesce(_VIDEOS.platform_video_id, "").startswith(prefix, autoescape=True)
+    counts = (sa.func.count(sa.case((condition, 1))) for condition in (own, ~own))
     with database.read() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).where(foreign)).scalar_one())
-
-
-def has_prefix(database: Database, prefix: str) -> bool:
-    """Return whether a stored video has an id that begins with the prefix."""
-    own = sa.select(_VIDEOS.id).where(_VIDEOS.platform_video_id.startswith(prefix, autoescape=True)).limit(1)
-    with database.read() as connection:
-        return connection.execute(own).first() is not None
+        row = connection.execute(sa.select(*counts).select_from(tables.scraped_videos)).one()
+    return int(row[0]), int(row[1])
 
 
 def count(database: Database) -> tuple[int, int]:

@@ -151,20 +151,6 @@ def running(database: Database, *, kind: str, window: str | None = None) -> Iter
         _finish_now(database, run_id, run.status, run.report or {})
 
 
-def start(database: Database, kind: str, window: str | None, at: datetime) -> str:
-    """Return the id of a run that begins now and needs no lease."""
-    run_id = str(uuid.uuid4())
-    with database.begin() as connection:
-        _insert(connection, run_id, kind, window, at)
-    return run_id
-
-
-def finish(database: Database, run_id: str, status: str, report: Mapping[str, Any], at: datetime) -> None:
-    """Store how a run ended, and its report."""
-    with database.begin() as connection:
-        _finish(connection, run_id, status, report, at)
-
-
 def recent(database: Database, limit: int = 20) -> list[dict[str, Any]]:
     """Return the newest runs, newest first: id, kind, window, status, started_at, finished_at, report."""
     statement = sa.select(_runs).order_by(_runs.c.started_at.desc(), _runs.c.id).limit(limit)
@@ -179,9 +165,8 @@ def _take(database: Database, connection: sa.Connection, name: str, holder: str)
     mine = {"holder": holder, "renewed_at": now}
     if before is None:
         added = database.insert(_leases).values(name=name, **mine).on_conflict_do_nothing()
-        if (
-            connection.execute(added.returning(_leases.c.name)).first() is None
-        ):  # somebody else was first since we looked
+        # Somebody else may have been first since we looked.
+        if connection.execute(added.returning(_leases.c.name)).first() is None:
             raise AlreadyRunningError(name, connection.execute(held).one().holder)
     elif _expired(before.renewed_at, now):
         connection.execute(sa.update(_leases).filter_by(name=name).values(mine))

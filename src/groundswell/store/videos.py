@@ -16,11 +16,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from groundswell import parsing
-from groundswell.frames import MOMENT, VIDEO_SCHEMA, list_series
+from groundswell.frames import KEY, MOMENT, VIDEO_SCHEMA, list_series
 from groundswell.store import bulk
 from groundswell.store.tables import MOMENT_FORMAT, SCHEMA
 
-KEY = ("platform", "platform_video_id")
 #: Our keys in `metadata`, and the canonical columns they hold.
 METADATA = {
     "bookmarks": "saves",
