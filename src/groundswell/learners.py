@@ -1,18 +1,18 @@
-"""How the two kinds of estimator are fitted: multinomial logistic regression and boosted trees."""
+"""How the classifiers are fitted: multinomial logistic regression and boosted trees."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from groundswell.boosting import Check, Sample, codes, grow
 from groundswell.calibration.scores import Floats, Tiers
-from groundswell.model import BoostedEstimator, LogisticEstimator
+from groundswell.estimators.classifiers import BoostedEstimator, LogisticEstimator
 
 PATIENCE = 30
 BOOSTED_SETTINGS = {
@@ -20,15 +20,8 @@ BOOSTED_SETTINGS = {
     "learning_rate": 0.03,
     "num_leaves": 15,
     "min_data_in_leaf": 20,
-    # Together these make a fit repeat to the last bit on the same machine.
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 WEIGHT_CAP = 3.0
-
-#: Called between steps; raises when the run's time is up or its lease is lost.
-Check = Callable[[], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,28 +76,15 @@ def fit_boosted(
     rows: Part, rounds: int, seed: int, threads: int, check: Check, judging: Part | None = None
 ) -> BoostedEstimator:
     """Return a LightGBM booster of `rounds` rounds, fewer where `judging` rows stop improving before."""
-    import lightgbm
-
     present = np.unique(rows.tiers)
     settings = {**BOOSTED_SETTINGS, "num_class": len(present), "seed": seed, "num_threads": threads}
-    data = lightgbm.Dataset(
-        rows.features, np.searchsorted(present, rows.tiers), weight=_row_weights(rows.tiers), params=settings
-    )
-    callbacks = [lambda _environment: check()]
-    valid = []
+    sample = Sample(rows.features, codes(rows.tiers, present), _row_weights(rows.tiers))
+    judge = None
     if judging is not None:
         known = judging.where(np.isin(judging.tiers, present))
-        valid = [lightgbm.Dataset(known.features, np.searchsorted(present, known.tiers), reference=data)]
-        callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
-    booster = lightgbm.train(settings, data, rounds, valid_sets=valid, callbacks=callbacks, keep_training_booster=True)
-    best = booster.best_iteration if judging is not None else rounds
-    text = booster.model_to_string(num_iteration=max(best, 1))
+        judge = Sample(known.features, codes(known.tiers, present))
+    text = grow(sample, settings, rounds, check, judge, PATIENCE)
     return BoostedEstimator(tuple(int(tier) for tier in present), text)
-
-
-def rounds_of(estimator: BoostedEstimator) -> int:
-    """Return how many rounds a booster was grown for."""
-    return estimator.text.count("\nTree=") // len(estimator.tiers)
 
 
 def _row_weights(tiers: Tiers) -> Floats:

@@ -7,7 +7,7 @@ import enum
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,29 @@ class Window(enum.StrEnum):
     HOUR_6 = "6h"
     HOUR_24 = "24h"
     OBSERVED = "observed"
+
+    @property
+    def age(self) -> timedelta:
+        """The age at which the window closes; `observed` has no end.
+
+        >>> Window.HOUR_6.age
+        datetime.timedelta(seconds=21600)
+        """
+        return _AGES[self]
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether the window looks ahead: all but `observed`."""
+        return self is not Window.OBSERVED
+
+
+_AGES = {
+    Window.PUBLISH: timedelta(0),
+    Window.HOUR_1: timedelta(hours=1),
+    Window.HOUR_6: timedelta(hours=6),
+    Window.HOUR_24: timedelta(hours=24),
+    Window.OBSERVED: timedelta.max,
+}
 
 
 class Outcome(enum.StrEnum):

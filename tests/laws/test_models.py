@@ -10,12 +10,15 @@ import numpy as np
 import orjson
 import pytest
 
+from groundswell.boosting import Check
 from groundswell.calibration import scores
 from groundswell.calibration.temperature import Temperature
 from groundswell.errors import ArtifactError
+from groundswell.estimators import Estimator
+from groundswell.estimators.boosters import rounds_of
 from groundswell.jobs.material import live_material
-from groundswell.learners import Check, Part, fit_boosted, fit_logistic, rounds_of
-from groundswell.model import Estimator, Model, model_from_bytes
+from groundswell.learners import Part, fit_boosted, fit_logistic
+from groundswell.model import Model, model_from_bytes
 from groundswell.records import Window
 from groundswell.stages import features
 from groundswell.stages.train import train
@@ -195,7 +198,7 @@ def test_training_rows_without_a_column_are_refused() -> None:
 def test_early_stopping_grows_no_more_rounds_than_it_keeps() -> None:
     noise = Part(HOLDOUT.features, np.random.default_rng(0).integers(1, 6, len(HOLDOUT)))
     stopped = fit_boosted(TRAINING, 300, 42, 1, never, judging=noise)
-    kept = rounds_of(stopped)
+    kept = rounds_of(stopped.text, len(stopped.tiers))
     assert 1 <= kept < 270
     assert stopped == fit_boosted(TRAINING, 300, 42, 1, never, judging=noise)
     plain = fit_boosted(TRAINING, kept, 42, 1, never)

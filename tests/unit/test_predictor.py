@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from groundswell.calibration.temperature import Temperature
 from groundswell.errors import ArtifactError, NoChampionError, WindowUnavailableError
+from groundswell.estimators.classifiers import LogisticEstimator
 from groundswell.jobs.context import Context
-from groundswell.model import LogisticEstimator, Model
+from groundswell.model import Model
 from groundswell.predictor import Prediction, Predictor, Refusal, answer, tier_range
 from groundswell.records import Window
 from groundswell.stages import features

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from groundswell.boosting import Check
 from groundswell.calibration.metrics import spearman
 from groundswell.calibration.scores import Floats, likeliest
-from groundswell.learners import Check, Part, fit_boosted, fit_logistic
-from groundswell.model import Estimator
+from groundswell.estimators import Estimator
+from groundswell.learners import Part, fit_boosted, fit_logistic
 from groundswell.records import Finding, Outcome
 
 #: From this holdout accuracy on, a label is taken for a function of the features.

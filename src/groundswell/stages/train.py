@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from groundswell.boosting import Check
 from groundswell.calibration.scores import Floats, log_loss
 from groundswell.calibration.temperature import Temperature, choose_temperature
-from groundswell.learners import Check, Part, fit_boosted, fit_logistic, rounds_of
-from groundswell.model import Estimator
+from groundswell.estimators import Estimator
+from groundswell.estimators.boosters import rounds_of
+from groundswell.learners import Part, fit_boosted, fit_logistic
 
 #: Inverse ridge penalties that the selection rows choose from.
 INVERSE_RIDGES = (0.1, 1.0, 100.0, 10_000.0)
@@ -71,7 +73,7 @@ def _tuned_logistic(fitting: Part, judging: Part, check: Check) -> Contender:
 
 def _tuned_boosted(fitting: Part, judging: Part, seed: int, threads: int, check: Check) -> Contender:
     estimator = fit_boosted(fitting, MAX_ROUNDS, seed, threads, check, judging)
-    return _contender("boosted", float(rounds_of(estimator)), estimator, judging)
+    return _contender("boosted", float(rounds_of(estimator.text, len(estimator.tiers))), estimator, judging)
 
 
 def _contender(kind: str, setting: float, estimator: Estimator, judging: Part) -> Contender:

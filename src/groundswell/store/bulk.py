@@ -1,6 +1,7 @@
 """Many rows at once: executemany on SQLite, COPY into a temporary table and one statement on PostgreSQL.
 
-Rows are tuples in the order of the columns, and keyed by (platform, platform_video_id).
+Rows are tuples in the order of the columns, and keyed by (platform, platform_video_id); or they are a frame whose
+columns are the table's, with a key of their own.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
+import polars as pl
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
 from groundswell.errors import DatabaseError
-from groundswell.frames import KEY
+from groundswell.frames import KEY, MOMENT
 
 Rows = Sequence[tuple[Any, ...]]
 _JSON = frozenset({"metadata"})
+_PART_ROWS = 50_000
 _COUNTED = {"preserve_rowcount": True}
 _STAGE = sql.Identifier("groundswell_stage")
 
@@ -47,6 +50,61 @@ def update(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
     changes = ", ".join(f"{name} = coalesce(?{at}, {name})" for at, name in enumerate(columns, 1) if name not in KEY)
     where = " and ".join(f"{name} = ?{columns.index(name) + 1}" for name in KEY)
     connection.exec_driver_sql(f"update {_bare(table)} set {changes} where {where}", list(rows))  # noqa: S608
+
+
+def upsert(connection: sa.Connection, table: str, frame: pl.DataFrame, key: Sequence[str]) -> None:
+    """Add the rows of the frame, each in place of the one under its key (unique in the table and in the frame)."""
+    if frame.is_empty():
+        return
+    changes = [name for name in frame.columns if name not in key]
+    if _is_postgres(connection):
+        _upsert_postgres(connection, table, frame, key, changes)
+        return
+    names, places = ", ".join(frame.columns), ", ".join("?" * frame.width)
+    action = f"update set {', '.join(f'{name} = excluded.{name}' for name in changes)}" if changes else "nothing"
+    statement = f"insert into {_bare(table)} ({names}) values ({places}) on conflict ({', '.join(key)}) do {action}"  # noqa: S608
+    _executemany(connection, statement, frame)
+
+
+def delete(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:
+    """Remove the rows that are equal to one of the frame in all of its columns, none of which holds a null."""
+    if frame.is_empty():
+        return
+    if _is_postgres(connection):
+        _delete_postgres(connection, table, frame)
+        return
+    where = " and ".join(f"{name} = ?" for name in frame.columns)
+    _executemany(connection, f"delete from {_bare(table)} where {where}", frame)  # noqa: S608
+
+
+def _executemany(connection: sa.Connection, statement: str, frame: pl.DataFrame) -> None:
+    for part in _times_as_text(frame, "").iter_slices(_PART_ROWS):
+        connection.exec_driver_sql(statement, part.rows())
+
+
+def _upsert_postgres(
+    connection: sa.Connection, table: str, frame: pl.DataFrame, key: Sequence[str], changes: Sequence[str]
+) -> None:
+    action = (
+        sql.SQL("update set {}").format(
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changes)
+        )
+        if changes
+        else sql.SQL("nothing")
+    )
+    statement = sql.SQL(
+        "insert into {table} ({columns}) select {columns} from {stage} on conflict ({key}) do {action}"
+    ).format(table=_table(table), columns=_names(frame.columns), stage=_STAGE, key=_names(key), action=action)
+    _stage(connection, table, frame.columns, frame)
+    connection.exec_driver_sql(_written(connection, statement))
+
+
+def _delete_postgres(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:
+    statement = sql.SQL("delete from {table} where ({columns}) in (select {columns} from {stage})").format(
+        table=_table(table), columns=_names(frame.columns), stage=_STAGE
+    )
+    _stage(connection, table, frame.columns, frame)
+    connection.exec_driver_sql(_written(connection, statement))
 
 
 def _select_sqlite(connection: sa.Connection, table: str, columns: Sequence[str], keys: Rows) -> list[tuple[Any, ...]]:
@@ -90,7 +148,7 @@ def _update_postgres(connection: sa.Connection, table: str, columns: Sequence[st
     connection.exec_driver_sql(_written(connection, statement))
 
 
-def _stage(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+def _stage(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows | pl.DataFrame) -> None:
     """Copy the rows into a temporary table whose columns have the types of the table's."""
     driver = _driver(connection)
     try:
@@ -100,11 +158,25 @@ def _stage(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
                 "create temporary table {stage} on commit drop as select {columns} from {table} with no data"
             ).format(stage=_STAGE, columns=_names(columns), table=_table(table))
         )
+        _copy(driver, rows)
+    except psycopg.Error as error:  # SQLAlchemy does not see what its driver does beside it
+        raise DatabaseError(f"The database refused rows for {table}: {error}") from error
+
+
+def _copy(driver: psycopg.Connection[Any], rows: Rows | pl.DataFrame) -> None:
+    if not isinstance(rows, pl.DataFrame):
         with driver.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(_STAGE)) as copy:
             for row in rows:
                 copy.write_row(row)
-    except psycopg.Error as error:  # SQLAlchemy does not see what its driver does beside it
-        raise DatabaseError(f"The database refused rows for {table}: {error}") from error
+        return
+    # As CSV, a frame reaches the server without a Python object a value; its texts are quoted, its nulls are not.
+    with driver.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(_STAGE)) as copy:
+        for part in _times_as_text(rows, "+00").iter_slices(_PART_ROWS):
+            copy.write(part.write_csv(include_header=False, quote_style="non_numeric"))
+
+
+def _times_as_text(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    return frame.with_columns(pl.col(MOMENT).dt.strftime(f"%Y-%m-%d %H:%M:%S%.6f{zone}"))
 
 
 def _fetched(result: sa.CursorResult[Any]) -> list[tuple[Any, ...]]:

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from groundswell import parsing
-from groundswell.frames import STORED_VIDEO_SCHEMA
+from groundswell.frames import STORED_VIDEO_SCHEMA, list_series
 from groundswell.store import tables
+from groundswell.store.columns import counter, listed_ids, of_keys, of_metadata, text_of, with_keys
 from groundswell.store.database import Columns, Database, frame_of
 from groundswell.store.moments import moments
 
@@ -28,6 +28,14 @@ _RAW: Columns = {
     "metadata": pl.String,
     "created_at": pl.String,
 }
+_POSTED: Columns = {
+    "id": pl.String,
+    **dict.fromkeys(_TEXTS, pl.String),
+    "duration_seconds": pl.Int64,
+    **dict.fromkeys(("hashtags", "posted_at", "source", "created_at"), pl.String),
+}
+#: A JSON list of hashtags that needs no cleaning: no escape, no blank and no # in any of them.
+_PLAIN_TAGS = r'^\[("[^"\\\s#]+"(,\s*"[^"\\\s#]+")*)?\]$'
 _DATED: Columns = dict.fromkeys(("id", "key", "created_at", "posted_at", "scraped_at"), pl.String)
 
 
@@ -76,6 +84,33 @@ def batches(database: Database, size: int) -> Iterator[pl.DataFrame]:
             yield _typed(frame_of(rows, _RAW))
 
 
+def posted(database: Database, keys: list[str] | None = None) -> pl.DataFrame:
+    """Return every stored video, or those of the keys, without its counters: what was posted, by whom and when.
+
+    The columns are those of `frames.STORED_VIDEO_SCHEMA` that do not change after posting, in its order; archived
+    videos are among the rows, and those whose posting time is unknown.
+    """
+    statement = sa.select(
+        text_of(database, _VIDEOS.id),
+        *(_VIDEOS[name] for name in _TEXTS),
+        counter(database, _VIDEOS.duration_seconds),
+        _json(database, _VIDEOS.hashtags),
+        of_metadata(database, "uploaded_at"),
+        of_metadata(database, "source"),
+        _text_moment(database),
+    ).where(*of_keys(database, keys))
+    raw = database.read_frame(statement, _POSTED)
+    return with_keys(raw).select(
+        "key",
+        *_TEXTS,
+        _tags(raw["hashtags"]),
+        "duration_seconds",
+        moments(raw["posted_at"]),
+        "source",
+        moments(raw["created_at"]),
+    )
+
+
 def _usable(database: Database) -> tuple[sa.ColumnElement[bool], ...]:
     """Return what a row needs for a retrain of window `observed`: counts that are counts."""
     bounds = (_VIDEOS.views > 0, _VIDEOS.likes >= 0)
@@ -89,15 +124,15 @@ def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:
     """Select id, key and dates of the rows that can be among the newest."""
     key = sa.func.coalesce(_VIDEOS.platform, "tiktok") + ":" + _VIDEOS.platform_video_id
     statement = sa.select(
-        _text(database, _VIDEOS.id),
-        sa.func.coalesce(key, _text(database, _VIDEOS.id)),
+        text_of(database, _VIDEOS.id),
+        sa.func.coalesce(key, text_of(database, _VIDEOS.id)),
         _text_moment(database),
-        _of_metadata(database, "uploaded_at"),
-        _of_metadata(database, "scraped_at"),
+        of_metadata(database, "uploaded_at"),
+        of_metadata(database, "scraped_at"),
     ).where(*_usable(database))
     order = _moment_order(database)
     with database.read() as connection:
-        last = connection.execute(sa.select(_text(database, sa.func.max(order)))).scalar()
+        last = connection.execute(sa.select(text_of(database, sa.func.max(order)))).scalar()
         if last and as_of < (parsing.lenient(parsing.moment, last) or as_of):
             return statement  # some rows were created later: every one has to be looked at
         ordered = sa.select(order).where(*_usable(database)).order_by(order.desc().nulls_last())
@@ -105,40 +140,18 @@ def _dated(database: Database, limit: int, as_of: datetime) -> sa.Select[Any]:
     return statement if edge is None else statement.where(order >= edge)
 
 
-def _of_metadata(database: Database, name: str) -> sa.ColumnElement[Any]:
-    """Return one entry of the metadata as text; null where metadata is no object, or is not even JSON."""
-    if database.is_postgres:
-        return sa.func.to_jsonb(_VIDEOS.metadata).op("->>")(name)
-    text = sa.type_coerce(_VIDEOS.metadata, sa.Text)
-    return sa.case((sa.func.json_valid(text) == 1, sa.cast(sa.func.json_extract(text, f"$.{name}"), sa.Text)))
-
-
 def _selected(database: Database, ids: list[str]) -> sa.Select[Any]:
-    # One JSON parameter instead of ten thousand: SQLite and PostgreSQL both take a list apart themselves.
-    listed = orjson.dumps(ids).decode()
-    if database.is_postgres:
-        chosen = sa.select(
-            sa.func.jsonb_array_elements_text(sa.cast(sa.literal(listed, sa.Text), postgresql.JSONB)).cast(
-                postgresql.UUID
-            )
-        )
-        return _raw(database).where(_VIDEOS.id.in_(chosen))
-    each = sa.func.json_each(listed).table_valued("value")
-    return _raw(database).where(_VIDEOS.id.in_(sa.select(each.c.value)))
+    return _raw(database).where(_VIDEOS.id.in_(listed_ids(database, ids)))
 
 
 def _raw(database: Database) -> sa.Select[Any]:
     return sa.select(
-        _text(database, _VIDEOS.id),
+        text_of(database, _VIDEOS.id),
         *(_VIDEOS[name] for name in (*_TEXTS, *_NUMBERS)),
         _json(database, _VIDEOS.hashtags),
         _json(database, _VIDEOS.metadata),
         _text_moment(database),
     )
-
-
-def _text(database: Database, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.cast(column, sa.Text) if database.is_postgres else column
 
 
 def _json(database: Database, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -149,7 +162,7 @@ def _json(database: Database, column: sa.ColumnElement[Any]) -> sa.ColumnElement
 
 
 def _text_moment(database: Database) -> sa.ColumnElement[Any]:
-    return _text(database, sa.type_coerce(_VIDEOS.created_at, sa.Text))
+    return text_of(database, sa.type_coerce(_VIDEOS.created_at, sa.Text))
 
 
 def _moment_order(database: Database) -> sa.ColumnElement[Any]:
@@ -162,22 +175,23 @@ def _moment_order(database: Database) -> sa.ColumnElement[Any]:
 def _typed(raw: pl.DataFrame) -> pl.DataFrame:
     """Return the canonical columns; what cannot be read in somebody else's row is unknown, not an error."""
     metadata = [_object(text) for text in raw["metadata"]]
-    platform = pl.col("platform").fill_null("tiktok")
-    return raw.with_columns(
-        platform.alias("platform"),
-        pl.coalesce(platform + ":" + pl.col("platform_video_id"), pl.col("id")).alias("key"),
-        *(pl.when(pl.col(name) >= 0).then(pl.col(name)).alias(name) for name in _NUMBERS),
-        pl.Series("hashtags", [_tags(text) for text in raw["hashtags"]], dtype=pl.List(pl.String)),
-        _counts("saves", [entry.get("bookmarks") for entry in metadata]),
-        _counts("author_followers", [entry.get("followers") for entry in metadata]),
-        _moments("posted_at", [entry.get("uploaded_at") for entry in metadata]),
-        _moments("scraped_at", [entry.get("scraped_at") for entry in metadata]),
-        _moments("created_at", raw["created_at"].to_list()),
-        pl.Series(
-            "source", [parsing.lenient(parsing.text, entry.get("source")) for entry in metadata], dtype=pl.String
-        ),
-        *(pl.lit(None, pl.String).alias(name) for name in ("video_url", "author_url", "sound_url", "category")),
-    ).select(*STORED_VIDEO_SCHEMA)
+    return (
+        with_keys(raw)
+        .with_columns(
+            *(pl.when(pl.col(name) >= 0).then(pl.col(name)).alias(name) for name in _NUMBERS),
+            _tags(raw["hashtags"]),
+            _counts("saves", [entry.get("bookmarks") for entry in metadata]),
+            _counts("author_followers", [entry.get("followers") for entry in metadata]),
+            _moments("posted_at", [entry.get("uploaded_at") for entry in metadata]),
+            _moments("scraped_at", [entry.get("scraped_at") for entry in metadata]),
+            _moments("created_at", raw["created_at"].to_list()),
+            pl.Series(
+                "source", [parsing.lenient(parsing.text, entry.get("source")) for entry in metadata], dtype=pl.String
+            ),
+            *(pl.lit(None, pl.String).alias(name) for name in ("video_url", "author_url", "sound_url", "category")),
+        )
+        .select(*STORED_VIDEO_SCHEMA)
+    )
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -189,9 +203,18 @@ def _object(text: str | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _tags(text: str | None) -> list[str] | None:
-    tags: list[str] | None = parsing.lenient(parsing.tags, text)
-    return tags
+def _tags(texts: pl.Series) -> pl.Series:
+    """Return a column of JSON texts as lists of hashtags: the plain ones at once, the others one by one, leniently."""
+    plain = texts.str.contains(_PLAIN_TAGS)
+    decoded = pl.select(pl.when(plain).then(texts)).to_series().str.json_decode(pl.List(pl.String))
+    odd = texts.filter(~plain).unique()
+    if odd.is_empty():
+        return decoded.alias("hashtags")
+    one_by_one = list_series("read", [parsing.lenient(parsing.tags, text) for text in odd])
+    read = texts.to_frame("hashtags").join(
+        pl.DataFrame({"hashtags": odd, "read": one_by_one}), on="hashtags", how="left", maintain_order="left"
+    )["read"]
+    return pl.select(pl.when(plain).then(decoded).otherwise(read)).to_series().alias("hashtags")
 
 
 def _counts(name: str, values: list[Any]) -> pl.Series:

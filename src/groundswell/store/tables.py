@@ -98,6 +98,8 @@ def _hex_on_sqlite(_element: NewId, _compiler: Any, **_options: Any) -> str:
 
 uuid_text = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 text_list = JsonText().with_variant(postgresql.ARRAY(sa.Text()), "postgresql")
+#: Text that both databases put into one order, byte by byte: it breaks ties of time, and PostgreSQL sorts it fastest.
+ordered_text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 users = sa.MetaData()
 
@@ -262,4 +264,58 @@ ledger = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("previous_hash", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
+)
+
+#: What the history of a planned video is looked up in, made from scraped_videos and snapshots at any time anew.
+#: A post without an outcome counts only for its author, so the other indexes leave it out. Each index holds all
+#: columns: the thousand newest posts of a platform then lie side by side, and not on a thousand pages.
+posts = sa.Table(
+    "posts",
+    own,
+    sa.Column("key", ordered_text, primary_key=True),
+    sa.Column("platform", ordered_text, nullable=False),
+    sa.Column("author", ordered_text),
+    sa.Column("sound_name", ordered_text),
+    sa.Column("posted_at", Moment, nullable=False),
+    sa.Column("views", sa.BigInteger),
+    sa.Column("engagement", sa.Float),
+    sqlite_with_rowid=False,
+)
+_OUTCOME = sa.text("views is not null")
+_BY_AUTHOR = ("platform", "author", "posted_at", "key", "sound_name", "views", "engagement")
+_BY_SOUND = ("platform", "sound_name", "posted_at", "key", "author", "views", "engagement")
+_BY_PLATFORM = ("platform", "posted_at", "key", "author", "sound_name", "views", "engagement")
+sa.Index("posts_by_author", *(posts.c[name] for name in _BY_AUTHOR))
+sa.Index(
+    "posts_by_sound",
+    *(posts.c[name] for name in _BY_SOUND),
+    sqlite_where=_OUTCOME,
+    postgresql_where=_OUTCOME,
+)
+sa.Index(
+    "posts_by_platform",
+    *(posts.c[name] for name in _BY_PLATFORM),
+    sqlite_where=_OUTCOME,
+    postgresql_where=_OUTCOME,
+)
+
+post_tags = sa.Table(
+    "post_tags",
+    own,
+    sa.Column("platform", ordered_text, primary_key=True),
+    sa.Column("hashtag", ordered_text, primary_key=True),
+    sa.Column("posted_at", Moment, primary_key=True),
+    sa.Column("key", ordered_text, primary_key=True),
+    sa.Column("views", sa.BigInteger, nullable=False),
+    sa.Index("post_tags_by_key", "key"),
+    sqlite_with_rowid=False,
+)
+
+posts_state = sa.Table(
+    "posts_state",
+    own,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("label_age_seconds", sa.BigInteger, nullable=False),
+    sa.Column("label_age_max_seconds", sa.BigInteger),
+    sa.Column("last_snapshot", sa.BigInteger, nullable=False),
 )

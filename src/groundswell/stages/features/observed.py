@@ -1,32 +1,13 @@
-"""The feature catalogue: each feature is one declaration, from which training, serving and docs are made.
-
-A feature is an expression over the canonical columns (`frames.STORED_VIDEO_SCHEMA`), so the same text builds
-five million training rows and one live request. All values are clipped to [0, 1].
-"""
+"""The 15 features of window `observed`, each clipped to [0, 1]: what a video's counters say of it after the fact."""
 
 from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from groundswell.records import Window
-
-_SLICE_ROWS = 500_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Feature:
-    """One feature: its name, how it is computed, the earliest window that knows it, its unit and a sentence."""
-
-    name: str
-    expression: pl.Expr
-    known_at: Window
-    unit: str
-    sentence: str
-
+from groundswell.stages.features.feature import Feature
 
 _views = pl.col("views").fill_null(0).cast(pl.Float64)
 _likes = pl.col("likes").fill_null(0).cast(pl.Float64)
@@ -57,22 +38,46 @@ _FOLLOWER_TIER = (
     .otherwise(0.9)
 )
 
-#: Window `observed`, in the order of the design; the names and the order are part of every stored model.
-OBSERVED = (
-    Feature("shareRate", _per(_shares, _views), Window.OBSERVED, "shares a view", "How often a view led to a share."),
+_DECLARED = (
     Feature(
-        "commentRate", _per(_comments, _views), Window.OBSERVED, "comments a view", "How often a view led to a comment."
+        "shareRate",
+        _per(_shares, _views),
+        Window.OBSERVED,
+        "shares a view",
+        "How often a view led to a share.",
+        "reception",
     ),
-    Feature("likeRate", _per(_likes, _views), Window.OBSERVED, "likes a view", "How often a view led to a like."),
+    Feature(
+        "commentRate",
+        _per(_comments, _views),
+        Window.OBSERVED,
+        "comments a view",
+        "How often a view led to a comment.",
+        "reception",
+    ),
+    Feature(
+        "likeRate",
+        _per(_likes, _views),
+        Window.OBSERVED,
+        "likes a view",
+        "How often a view led to a like.",
+        "reception",
+    ),
     Feature(
         "saveRate",
         pl.coalesce(_per(_saves, _views), _per(0.15 * _likes, _views)),
         Window.OBSERVED,
         "bookmarks a view",
         "How often a view led to a bookmark; 15 % of the likes where bookmarks are unknown.",
+        "reception",
     ),
     Feature(
-        "shareToLikeRatio", _per(_shares, _likes), Window.OBSERVED, "shares a like", "Shares for each like; 0 without."
+        "shareToLikeRatio",
+        _per(_shares, _likes),
+        Window.OBSERVED,
+        "shares a like",
+        "Shares for each like; 0 without.",
+        "reception",
     ),
     Feature(
         "commentToLikeRatio",
@@ -80,6 +85,7 @@ OBSERVED = (
         Window.OBSERVED,
         "comments a like",
         "Comments for each like; 0 without.",
+        "reception",
     ),
     Feature(
         "durationSeconds",
@@ -87,6 +93,7 @@ OBSERVED = (
         Window.PUBLISH,
         "3 minutes",
         "Length of the video; 30 s where it is unknown.",
+        "length",
     ),
     Feature(
         "hashtagCount",
@@ -94,6 +101,7 @@ OBSERVED = (
         Window.PUBLISH,
         "30 hashtags",
         "Number of hashtags.",
+        "hashtags",
     ),
     Feature(
         "hasTrendingSound",
@@ -101,6 +109,7 @@ OBSERVED = (
         Window.PUBLISH,
         "0 or 1",
         "Whether a sound is named.",
+        "sound",
     ),
     Feature(
         "captionLength",
@@ -108,6 +117,7 @@ OBSERVED = (
         Window.PUBLISH,
         "2,000 characters",
         "Length of the caption.",
+        "caption",
     ),
     Feature(
         "hasFollowerData",
@@ -115,14 +125,18 @@ OBSERVED = (
         Window.OBSERVED,
         "0 or 1",
         "Whether the creator's followers are known.",
+        "creator",
     ),
-    Feature("followerTier", _FOLLOWER_TIER, Window.OBSERVED, "step", "Creator size: .1 under 10k to .9 over 1M."),
+    Feature(
+        "followerTier", _FOLLOWER_TIER, Window.OBSERVED, "step", "Creator size: .1 under 10k to .9 over 1M.", "creator"
+    ),
     Feature(
         "viewsPerFollower",
         pl.when(_followers > 0).then(_views / _followers.cast(pl.Float64) / 50).otherwise(0.0),
         Window.OBSERVED,
         "50 views a follower",
         "Views for each follower of the creator; 0 where followers are unknown or none.",
+        "reception",
     ),
     Feature(
         "weekdayPosted",
@@ -130,6 +144,7 @@ OBSERVED = (
         Window.PUBLISH,
         "week from Sunday",
         "UTC weekday of the posting.",
+        "time",
     ),
     Feature(
         "hourPosted",
@@ -137,30 +152,12 @@ OBSERVED = (
         Window.PUBLISH,
         "day",
         "UTC hour of the posting.",
+        "time",
     ),
 )
 
-
-def names(features: tuple[Feature, ...] = OBSERVED) -> tuple[str, ...]:
-    """Return the names, in the order of the columns of `matrix`.
-
-    >>> names()[:3]
-    ('shareRate', 'commentRate', 'likeRate')
-    """
-    return tuple(feature.name for feature in features)
-
-
-def compute(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> pl.DataFrame:
-    """Return one row of features a video, Float64 in [0, 1], never null.
-
-    Works slice by slice, so that the memory beyond input and output does not grow with the number of rows.
-    """
-    expressions = [feature.expression.clip(0.0, 1.0).alias(feature.name) for feature in features]
-    if videos.height <= _SLICE_ROWS:
-        return videos.select(expressions)
-    return pl.concat([part.select(expressions) for part in videos.iter_slices(_SLICE_ROWS)], rechunk=False)
-
-
-def matrix(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> npt.NDArray[np.float64]:
-    """Return the features as an array of shape (videos, features)."""
-    return compute(videos, features).to_numpy(order="c")
+#: In the order of the design; the names and the order are part of every stored model.
+OBSERVED = tuple(
+    dataclasses.replace(feature, expression=feature.expression.clip(0.0, 1.0).alias(feature.name))
+    for feature in _DECLARED
+)

@@ -1,0 +1,121 @@
+"""Looking up the past of one planned video among a million posts."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+
+from bench.measure import Row, seconds
+from groundswell.frames import MOMENT
+from groundswell.store import posts
+from groundswell.store.database import Database
+
+POSTS = 1_000_000
+_TAGS_EACH = 3
+_NEWEST = datetime(2025, 6, 1, tzinfo=UTC)
+_YEAR = 365 * 24 * 3600
+_LABEL_AGE = timedelta(days=3)
+_STATE = posts.State(int(_LABEL_AGE.total_seconds()), None, 0)
+
+
+def million_posts() -> list[Row]:
+    """Time to store a million posts with their hashtags, to store them again, and to look up one video's past."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'posts.db'}")
+        database.prepare()
+        rows = in_database(database)
+        database.dispose()
+    return rows
+
+
+def in_database(database: Database, count: int = POSTS) -> list[Row]:
+    """The measurements, in any prepared database without posts."""
+    made, tags = made_up(count)
+    first = _write(database, made, tags)
+    again = _write(database, made, tags)
+    add_snapshots(database, made)
+    target = live_target()
+
+    def look() -> None:
+        posts.look_up(database, target, posts.Limits(), _LABEL_AGE)
+        posts.followers(database, target)
+
+    for _ in range(10):
+        look()
+    taken = seconds(look, runs=50) * 1_000
+    what = f"the past of one video among {count:,} posts and {tags.height:,} tags"
+    return [
+        Row(what, "< 8 ms", f"{taken:.1f} ms", taken < 8),
+        Row("… storing them all", "", f"{first:.0f} s", True),
+        Row("… storing them all again, unchanged", "", f"{again:.0f} s", True),
+    ]
+
+
+def live_target(hashtags: int = 10) -> pl.DataFrame:
+    """The video: of the busiest author, with the busiest sound and the busiest hashtags."""
+    tags = [f"tag{number}" for number in range(hashtags)]
+    row = {"platform": "tiktok", "author": "author0", "sound_name": "sound0", "hashtags": tags, "moment": _NEWEST}
+    return pl.DataFrame([row]).with_columns(pl.col("moment").cast(MOMENT))
+
+
+def made_up(count: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Posts of a year by authors, with sounds and hashtags of which few are very busy; three tags a post."""
+    generator = np.random.default_rng(0)
+    posted = pl.Series(int(_NEWEST.timestamp()) - generator.integers(0, _YEAR, count)) * 1_000_000
+    made = pl.DataFrame(
+        {
+            "key": pl.Series(generator.permutation(count) + 7_000_000_000_000_000_000).cast(pl.String),
+            "author": pl.Series(_skewed(generator, 50_000, count)).cast(pl.String),
+            "sound_name": pl.Series(_skewed(generator, 100_000, count)).cast(pl.String),
+            "posted_at": posted.cast(MOMENT),
+            "views": np.floor(np.exp(generator.normal(9, 2, count))).astype(np.int64),
+            "engagement": generator.random(count),
+        }
+    ).select(
+        pl.format("tiktok:{}", "key").alias("key"),
+        pl.lit("tiktok").alias("platform"),
+        pl.format("author{}", "author").alias("author"),
+        pl.format("sound{}", "sound_name").alias("sound_name"),
+        "posted_at",
+        pl.when(pl.col("posted_at") < _NEWEST - _LABEL_AGE).then("views").alias("views"),
+        "engagement",
+    )
+    tags = pl.concat([made.select("platform", "posted_at", "key")] * _TAGS_EACH).with_columns(
+        ("tag" + pl.Series(_skewed(generator, 200_000, count * _TAGS_EACH)).cast(pl.String)).alias("hashtag")
+    )
+    return made, tags.select(posts.TAGS_SCHEMA.keys()).unique()
+
+
+def add_snapshots(database: Database, made: pl.DataFrame) -> None:
+    """Add readings of the busiest author's posts, with followers."""
+    from groundswell.store.videos import append_snapshots
+
+    mine = made.filter(pl.col("author") == "author0")
+    readings = pl.concat(
+        mine.select(
+            "platform",
+            pl.col("key").str.strip_prefix("tiktok:").alias("platform_video_id"),
+            (pl.col("posted_at") + timedelta(hours=hours)).alias("scraped_at"),
+            *(pl.lit(hours, pl.Int64).alias(name) for name in ("views", "likes", "shares", "comments", "saves")),
+            pl.lit(1_000 + hours, pl.Int64).alias("author_followers"),
+        )
+        for hours in (1, 6, 24, 72)
+    )
+    with database.begin() as connection:
+        append_snapshots(connection, readings, _NEWEST)
+
+
+def _skewed(generator: np.random.Generator, names: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Return numbers of names, of which the first are far busier than the last."""
+    return np.floor(names ** generator.random(count)).astype(np.int64) - 1
+
+
+def _write(database: Database, made: pl.DataFrame, tags: pl.DataFrame) -> float:
+    start = time.perf_counter()
+    posts.write(database, made, tags, _STATE, everything=True)
+    return time.perf_counter() - start

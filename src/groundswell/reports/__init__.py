@@ -1,0 +1,1 @@
+"""Reports with pictures: one HTML file each, that asks nobody for anything."""

@@ -1,0 +1,350 @@
+"""The report of a backtest: whether its line would be promoted, how good it is, for whom, and what it looks at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from groundswell.reports import charts, words
+from groundswell.reports.charts import Row, Rule, Spec
+from groundswell.reports.drawing import drawn
+from groundswell.reports.pages import page
+from groundswell.reports.words import BASELINES, DRAWN, METRICS, Body
+
+#: So many groups of videos are drawn; the table has them all.
+MAX_SLICES = 16
+_OURS = "this forecast"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing with its title and a sentence that says how to read it; without a drawing, why there is none."""
+
+    title: str
+    svg: Markup | None
+    reading: str
+    absent: str = "Not known: there is nothing to draw."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under a head; `numeric` are the columns of figures; without rows, why there are none."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: range = range(1, 99)
+    absent: str = words.UNKNOWN
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slice:
+    """The figures of one group of videos."""
+
+    name: str
+    found: Body
+
+
+def render(body: Body) -> str:
+    """Return the report as one HTML file; the same body gives the same bytes."""
+    slices = list(_slices(body["slices"]))
+    return page(
+        "backtest.html",
+        window=body["window"],
+        source=body["source"],
+        quantity=body["label"]["quantity"],
+        as_of=words.moment(body["asOf"]),
+        verdict=words.verdict(body),
+        badge="passed" if body["decision"]["decision"] == "promote" else "failed",
+        sentences=[words.skill(body), words.lift(body), words.ceiling(body)],
+        why=_why(body["decision"]),
+        tiles=_tiles(body),
+        counts=_counts(body),
+        metric_pictures=[_metric(body, key) for key in DRAWN],
+        metric_table=_metric_table(body),
+        baseline_table=_baseline_table(body["baselines"]),
+        promised_range=words.promised_range(body),
+        honesty_pictures=[_confusion(body["confusionMatrix"]), _reliability(body["reliability"])],
+        tier_table=_tier_table(body["perClass"]),
+        slices_note=_slices_note(body["slices"], slices),
+        slice_pictures=[_slice_picture(body, slices, key) for key in ("accuracy", "rps")],
+        slice_table=_slice_table(slices),
+        feature_pictures=[_features(body["topFeatures"]), _learners(body["learners"])],
+        feature_table=_feature_table(body["topFeatures"]),
+        random_split=words.random_split(body),
+        findings_rows=[_finding(found) for found in body["findings"]],
+        about=_about(body),
+    )
+
+
+def _why(decision: Body) -> list[tuple[str, str]]:
+    told = [("Why", decision["reason"])]
+    return told if decision["decision"] == "promote" else [*told, ("Enough would be", decision["enough"])]
+
+
+def _tiles(body: Body) -> list[dict[str, str]]:
+    accuracy, rps = body["metrics"]["accuracy"], body["metrics"]["rps"]
+    lift, ceiling, found = body.get("lift") or {}, body.get("ceiling") or {}, body.get("range") or {}
+    by = words.value_of(lift.get("rps"))
+    reached = ceiling.get("reached")
+    against = BASELINES.get(lift.get("baseline", ""), lift.get("baseline", ""))
+    return [
+        _tile("Right tier", METRICS["accuracy"], accuracy),
+        _tile("RPS, lower is better", METRICS["rps"], rps),
+        {
+            "name": "Against a baseline",
+            "value": words.signed(by),
+            "note": "" if by is None else f"in RPS, to the {against}",
+        },
+        {
+            "name": "Of the ceiling",
+            "value": words.UNKNOWN if reached is None else f"{reached:.0%}",
+            "note": "" if reached is None else f"an accuracy of {words.share(ceiling['accuracy'])}",
+        },
+        _tile(f"In the {found.get('promised', 0.8):.0%} range", METRICS["accuracy"], found.get("coverage")),
+    ]
+
+
+def _tile(name: str, metric: words.Metric, estimate: Body | None) -> dict[str, str]:
+    between = metric.interval(estimate)
+    return {"name": name, "value": metric.value(words.value_of(estimate)), "note": between and f"95% {between}"}
+
+
+def _counts(body: Body) -> Table:
+    n, periods = body["n"], body["periods"]
+    late = n["immatureBy"]
+    rows = [
+        ("videos", n["videos"], f"read from {body['source']}"),
+        ("to learn from", n["train"], _posted(periods["train"])),
+        ("to tune the chances", n["calibration"], _posted(periods["calibration"])),
+        ("to be judged on", n["holdout"], _posted(periods["holdout"])),
+        ("left out: embargo", n["embargo"], "their outcome was not known yet when the next period began"),
+        (
+            "left out: posted too recently",
+            late["tooYoung"],
+            "not old enough for an outcome by the day of this backtest",
+        ),
+        ("left out: outcome not read", late["notReadSince"], "not read again once they were old enough"),
+        ("left out: outcome read too late", late["readTooLate"], "their only reading is beyond the age that counts"),
+        ("left out: no early reading", n["withoutReading"], "nothing was read inside the observation window"),
+        *[(f"rejected: {code}", number, "the row could not be used") for code, number in n["rejectedBy"].items()],
+    ]
+    told = [(name, words.count(number), why) for name, number, why in rows if number or not name.startswith("left out")]
+    return Table("Videos of this backtest", ("Videos", "n", "What they are"), told, range(1, 2))
+
+
+def _posted(period: Body | None) -> str:
+    days = words.between(period)
+    return "posting time not known" if days == words.UNKNOWN else f"posted {days}"
+
+
+def _metric(body: Body, key: str) -> Picture:
+    metric, own = METRICS[key], body["metrics"][key]
+    others = [
+        Row(BASELINES.get(name, name), found[key], metric.with_interval(found[key]))
+        for name, found in body["baselines"].items()
+        if key in found
+    ]
+    rows = [Row(_OURS, own, metric.with_interval(own), ours=True), *others]
+    best = (body.get("ceiling") or {}).get("accuracy") if key == "accuracy" else None
+    rule = Rule(best, f"ceiling {words.share(best)}") if best is not None else None
+    better = "Further right is better" if metric.higher_is_better else "Further left is better"
+    reading = f"{better}: {metric.meaning}. The bar is the 95% interval."
+    if rule:
+        reading += " The upright marks stand at about the most that such videos allow."
+    told = [f"{row.name} {row.said}" for row in rows] + ([rule.name] if rule else [])
+    return _picture(metric.name, charts.dots(metric, rows, rule), f"{metric.name}: {'; '.join(told)}.", reading)
+
+
+def _picture(title: str, spec: Spec | None, says: str, reading: str) -> Picture:
+    return Picture(title, drawn(spec, says) if spec else None, reading)
+
+
+def _metric_table(body: Body) -> Table:
+    names = list(body["baselines"])
+    rows = [
+        (metric.name, *(metric.with_interval(found.get(key)) if key in found else "–" for found in _all(body)))
+        for key, metric in METRICS.items()
+        if key in body["metrics"]
+    ]
+    return Table("All metrics, with 95% intervals", ("Metric", _OURS, *(BASELINES.get(n, n) for n in names)), rows)
+
+
+def _all(body: Body) -> list[Body]:
+    return [body["metrics"], *body["baselines"].values()]
+
+
+def _baseline_table(baselines: Body) -> Table:
+    rows = [(BASELINES.get(name, name), words.BASELINE_MEANINGS.get(name, "–")) for name in baselines]
+    return Table("What the baselines do", ("Baseline", "What it does"), rows, range(0))
+
+
+def _confusion(matrix: Sequence[Sequence[float]]) -> Picture:
+    shares = [
+        f"tier {tier} {counts[tier - 1] / sum(counts):.0%} of {sum(counts):,.0f}"
+        for tier, counts in enumerate(matrix, start=1)
+        if sum(counts)
+    ]
+    says = f"Confusion matrix; share of each actual tier that was named right: {', '.join(shares) or words.UNKNOWN}."
+    reading = (
+        "Each row is an actual tier and adds up to 100%: darker cells hold more of it, the count is below the share. "
+        "The outlined cells are right; those beside them are one tier off."
+    )
+    return _picture("Actual against named tiers", charts.heat(matrix) if shares else None, says, reading)
+
+
+def _reliability(found: Body) -> Picture:
+    filled = [one for one in found["bins"] if one["count"] and one["avgPredicted"] is not None]
+    told = [f"said {one['avgPredicted']:.0%}, came true {one['avgActual']:.0%}, n {one['count']:,}" for one in filled]
+    says = f"Chance of the likeliest tier against how often it came true: {'; '.join(told) or words.UNKNOWN}."
+    reading = (
+        "A dot on the dashed line is an honest chance: of the tiers it called 40% likely, 40% came true. Below the "
+        "line it promised too much. Larger dots and taller bars are more videos; small ones scatter by chance."
+    )
+    return _picture("Chances said against chances that came true", charts.reliability(filled), says, reading)
+
+
+def _tier_table(per_class: Sequence[Body]) -> Table:
+    rows = [
+        (
+            f"tier {found['tier']}",
+            words.share(found["precision"]),
+            words.share(found["recall"]),
+            words.count(found["support"]),
+        )
+        for found in per_class
+    ]
+    head = ("Tier", "precision", "recall", "videos")
+    return Table("How well each tier is told", head, rows)
+
+
+def _slices(found: Body) -> Iterator[Slice]:
+    for key, name in words.CREATORS.items():
+        if found.get(key) is not None:
+            yield Slice(name, found[key])
+    for key, names in (("platform", {}), ("creatorSize", words.CREATOR_SIZES), ("source", {})):
+        for name, figures in (found.get(key) or {}).items():
+            if figures is not None:
+                yield Slice(names.get(name, name), figures)
+
+
+def _slices_note(found: Body, slices: Sequence[Slice]) -> str:
+    kinds = {
+        **words.CREATORS,
+        "platform": "platforms",
+        "creatorSize": "sizes of creator",
+        "source": "sources",
+    }
+    absent = [name for key, name in kinds.items() if not found.get(key)]
+    said = "The same forecasts, judged on groups of videos." if slices else "No group of videos could be judged alone."
+    left = f" Not told apart here: {', '.join(absent)}." if absent else ""
+    most = f" The pictures have the {MAX_SLICES} largest groups, the table has all." if len(slices) > MAX_SLICES else ""
+    return said + left + most
+
+
+def _slice_picture(body: Body, slices: Sequence[Slice], key: str) -> Picture:
+    metric, overall = METRICS[key], body["metrics"][key]
+    largest = sorted((one.found["n"] for one in slices), reverse=True)[:MAX_SLICES]
+    drawn_ones = [one for one in slices if largest and one.found["n"] >= largest[-1]][:MAX_SLICES]
+    rows = [
+        Row(
+            f"{words.shortened(one.name, 22)}, n {one.found['n']:,}",
+            one.found[key],
+            metric.with_interval(one.found[key]),
+        )
+        for one in drawn_ones
+    ]
+    whole = words.value_of(overall)
+    rule = Rule(whole, f"all videos {metric.value(whole)}") if whole is not None else None
+    better = "Further right is better" if metric.higher_is_better else "Further left is better"
+    reading = f"{better}. A group whose interval reaches the upright mark is not told apart from all videos."
+    says = f"{metric.name} by group: {'; '.join(f'{row.name}, {row.said}' for row in rows) or words.UNKNOWN}."
+    return _picture(f"{metric.name} by group", charts.dots(metric, rows, rule), says, reading)
+
+
+def _slice_table(slices: Sequence[Slice]) -> Table:
+    keys = ("accuracy", "withinOne", "rps", "qwk", "logLoss")
+    rows = [
+        (
+            one.name,
+            words.count(one.found["n"]),
+            *(METRICS[key].with_interval(one.found[key]) if key in one.found else "–" for key in keys),
+        )
+        for one in slices
+    ]
+    return Table("Groups of videos, with 95% intervals", ("Group", "n", *(METRICS[key].name for key in keys)), rows)
+
+
+def _features(features: Sequence[Body]) -> Picture:
+    rows = [(found["sentence"], found["importance"] or 0.0, _added(found["importance"])) for found in features]
+    told = [f"{found['sentence']} {_added(found['importance'])}" for found in features[: charts.MAX_BARS]]
+    says = f"Features by the RPS that is lost without them: {'; '.join(told) or words.UNKNOWN}."
+    reading = (
+        "How much worse the RPS becomes when a feature's values are shuffled among the videos: longer bars matter "
+        "more. Features that say the same thing share their weight."
+    )
+    return _picture("What matters most", charts.bars(rows), says, reading)
+
+
+def _added(importance: float | None) -> str:
+    return words.signed(importance, 4)
+
+
+def _feature_table(features: Sequence[Body]) -> Table:
+    rows = [(found["name"], found["sentence"], found["unit"] or "–", _added(found["importance"])) for found in features]
+    head = ("Feature", "What it is", "Unit", "RPS lost")
+    return Table("Features", head, rows, range(3, 4))
+
+
+def _learners(learners: Sequence[Body]) -> Picture:
+    rows = [
+        (
+            words.learner(found["kind"]),
+            found["weight"] or 0.0,
+            f"{_weight(found['weight'])}, log loss {words.figure(found['logLoss'])}",
+        )
+        for found in learners
+    ]
+    told = [f"{name} {said}" for name, _, said in rows]
+    reading = (
+        "The forecast is a blend of these models: longer bars have more say. The log loss is that of each alone, on "
+        "the videos that tuned the chances; lower is better."
+    )
+    says = f"Models of the blend by weight: {'; '.join(told) or words.UNKNOWN}."
+    return _picture("What it is blended from", charts.bars(rows, room=150), says, reading)
+
+
+def _weight(weight: float | None) -> str:
+    return words.UNKNOWN if weight is None else f"{weight:.0%}"
+
+
+def _finding(found: Body) -> dict[str, str]:
+    outcome: str = found["outcome"]
+    sign = {"passed": "✓ ", "failed": "✗ "}.get(outcome, "")
+    badge = outcome if outcome in {"passed", "failed"} else "neutral"
+    return {
+        "code": found["code"],
+        "title": found["title"],
+        "outcome": sign + words.OUTCOMES.get(outcome, outcome),
+        "badge": badge,
+        "explanation": found["explanation"],
+    }
+
+
+def _about(body: Body) -> list[tuple[str, str]]:
+    label, periods, steps = body["label"], body["periods"], body.get("stepSeconds") or {}
+    latest = label["labelAgeMaxHours"]
+    read = f"{label['quantity']} at {words.hours(label['labelAgeHours'])} after posting or the first reading after it"
+    return [
+        ("Window", f"{body['window']}: what is known {words.WINDOWS.get(body['window'], 'in this window')}"),
+        ("Outcome", f"{read}, at the latest {words.hours(latest)}" if latest is not None else read),
+        ("Cut-points", words.tiers(label["cutPoints"])),
+        ("Learned from", words.between(periods["train"])),
+        ("Tuned on", words.between(periods["calibration"])),
+        ("Judged on", words.between(periods["holdout"])),
+        ("Nothing later than", words.moment(body["asOf"])),
+        ("Source", body["source"]),
+        ("Time taken", words.seconds(steps)),
+    ]
