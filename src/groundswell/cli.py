@@ -187,6 +187,45 @@ def audit(
     _finish(report, json, printing.audit)
 
 
+@app.command(rich_help_panel="Teach and check")
+def backtest(  # noqa: PLR0913, PLR0917 - each is an option
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH…]", help="Exports and readings; without any, the database.")
+    ] = None,
+    window: Annotated[Window, typer.Option("--window", help="How long the video has been watched.")] = Window.PUBLISH,
+    as_of: AsOf = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Where to write a report with pictures.")] = None,
+    format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
+    label_age: Annotated[str | None, typer.Option(help="Age at which an outcome is read, such as 72h.")] = None,
+    label_age_max: Annotated[str | None, typer.Option(help="Age beyond which a reading is no outcome.")] = None,
+    json: Json = False,
+) -> None:
+    """Say how well a window can be forecast: export or database in, honest report out, nothing registered."""
+    from groundswell.jobs.backtest import backtest as run
+    from groundswell.jobs.collection import exported_collection, stored_collection
+    from groundswell.printing_backtest import backtest as view
+
+    ages = {"label_age": label_age, "label_age_max": label_age_max}
+    settings = _settings("WARNING", **{name: value for name, value in ages.items() if value is not None})
+    now = datetime.now(UTC)
+    moment = _moment(as_of) or now
+    if paths:
+        with printing.row_progress("backtest") as progress:
+            collection = exported_collection(paths, now, format, progress)
+    else:
+        with _opened() as context:
+            collection = stored_collection(context.database)
+    with printing.progress("backtest") as step:
+        body = run(collection, window, settings, moment, step)
+    if html is not None:
+        from groundswell.reports.backtest import render
+        from groundswell.store.files import write_whole
+
+        write_whole(html, render(body).encode())
+        typer.echo(f"The report is in {html}", err=True)
+    printing.show(body, json, view)
+
+
 @app.command(rich_help_panel="Answer")
 def predict(
     path: Annotated[
@@ -293,13 +332,13 @@ def _upgrade(json: bool) -> None:
     printing.show(upgrade(_settings()), json, printing.database)
 
 
-def _settings(log_level: str | None = None) -> Settings:
+def _settings(log_level: str | None = None, **overrides: Any) -> Settings:
     from groundswell.logs import configure_logs
     from groundswell.settings import load_settings
 
     # Someone at a terminal reads the report; a log file wants every line.
     configure_logs(log_level or ("WARNING" if sys.stderr.isatty() else "INFO"))
-    return load_settings()
+    return load_settings(**overrides)
 
 
 @contextmanager

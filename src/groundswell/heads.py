@@ -130,9 +130,9 @@ def fit_linear(base: Base, fitting: Fitting) -> LinearEstimator:
     return LinearEstimator(base.ridge, Errors.of(base.rows.log_views - base.expected, fitting.log_cuts))
 
 
-def fit_classifier(base: Base, fitting: Fitting, judging: Outcomes | int) -> BoostedEstimator:
+def fit_classifier(rows: Outcomes, fitting: Fitting, judging: Outcomes | int) -> BoostedEstimator:
     """Return the boosted classifier, stopped by judging rows, or grown for a number of rounds."""
-    rows, present = base.rows, np.unique(base.rows.tiers)
+    present = np.unique(rows.tiers)
     judge = None
     if isinstance(judging, Outcomes):
         known = judging.where(np.isin(judging.tiers, present))

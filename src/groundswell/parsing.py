@@ -152,6 +152,39 @@ def _from_epoch(number: float) -> datetime:
     return _EPOCH_START + timedelta(seconds=number)
 
 
+_DURATION = re.compile(
+    r"\+?(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|)", re.IGNORECASE
+)
+_SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "": 3_600}
+
+
+def duration(value: Any) -> timedelta | None:
+    """Return a length of time: `72h`, `8d`, `90 minutes`, ISO 8601 (`PT72H`, `P8D`), or a bare number of hours.
+
+    Raises InvalidValueError `not_a_duration`.
+
+    >>> duration("8d"), duration(72), duration("PT1H30M"), duration("")
+    (datetime.timedelta(days=8), datetime.timedelta(days=3), datetime.timedelta(seconds=5400), None)
+    """
+    if value is None or isinstance(value, timedelta):
+        return value
+    written = str(value).strip()
+    if not written:
+        return None
+    try:
+        if match := _DURATION.fullmatch(written):
+            return timedelta(seconds=float(match[1]) * _SECONDS_OF[match[2][:1].lower()])
+        if match := _ISO_DURATION.fullmatch(written):
+            days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        pass
+    raise InvalidValueError("not_a_duration")
+
+
+_ISO_DURATION = re.compile(r"P(?=.)(?:([\d.]+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?")
+
+
 def text(value: Any) -> str | None:
     """Return text, or None for an absent one; raises InvalidValueError `not_text` for a list, an object or a number.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from groundswell import parsing
 from groundswell.errors import SettingsError
 
 _PREFIX = "GROUNDSWELL_"
@@ -58,7 +60,27 @@ class Settings(BaseSettings):
         None, description="What `baseline` writes; unset means calibration-baseline.json in the home."
     )
     label: Literal["views", "wes"] = Field("views", description="What the tiers of a retrain rank: views or wes.")
+    label_age: timedelta = Field(
+        timedelta(hours=72),
+        gt=timedelta(hours=24),
+        description="Age at which a forecast's outcome is read: 72h, 3d, or a number of hours.",
+        validation_alias=AliasChoices("GROUNDSWELL_LABEL_AGE", "GROUNDSWELL_LABEL_AGE_HOURS"),
+    )
+    label_age_max: timedelta | None = Field(
+        None,
+        description="Age beyond which a reading is no outcome of a forecast: 8d, or a number of hours; unset, none is.",
+        validation_alias=AliasChoices("GROUNDSWELL_LABEL_AGE_MAX", "GROUNDSWELL_LABEL_AGE_MAX_HOURS"),
+    )
     accuracy_floor: float = Field(0.60, ge=0, le=1, description="Holdout accuracy a model of `observed` needs.")
+    forecast_floor: float = Field(
+        0.0, ge=0, le=1, description="Holdout accuracy a model of a forecast window needs; by default lift decides."
+    )
+    forecast_max_ece: float = Field(
+        0.10, gt=0, le=1, description="ECE of the likeliest tier above which a forecast's chances are not believed."
+    )
+    forecast_max_rows: int = Field(
+        50_000, ge=100, description="Newest mature videos before the holdout that a forecast learns from at most."
+    )
     margin: float = Field(0.005, ge=0, le=1, description="Loss of RPS against the champion that the gate allows.")
     min_rows: int = Field(
         500, ge=10, description="Scraped videos under which a retrain falls back to the training data."
@@ -76,6 +98,20 @@ class Settings(BaseSettings):
     drift_threshold: float = Field(0.15, gt=0, le=1, description="ECE above which the audit reports drift.")
     pair_days: int = Field(90, ge=1, description="Days back from which the audit takes its pairs.")
     min_pairs: int = Field(50, ge=2, description="Pairs that an audit needs.")
+
+    @field_validator("label_age", "label_age_max", mode="before")
+    @classmethod
+    def _read_duration(cls, value: Any) -> timedelta | None:
+        try:
+            return parsing.duration(value)
+        except parsing.InvalidValueError:
+            raise ValueError("a length of time such as 72h or 3d") from None
+
+    @model_validator(mode="after")
+    def _ages_in_order(self) -> Self:
+        if self.label_age_max is not None and self.label_age_max < self.label_age:
+            raise ValueError(f"GROUNDSWELL_LABEL_AGE_MAX of at least the label age ({self.label_age})")
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -151,5 +187,7 @@ def _sentence(item: dict[str, Any]) -> str:
     field = str(item["loc"][0]) if item["loc"] else ""
     name = next((f for f in Settings.model_fields if field.upper() in {f.upper(), variable(f)}), field)
     expected = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if not field:  # it is about several settings together; what they are must not be shown, a secret is among them
+        return f"expected {expected}"
     key = variable(name) if name in Settings.model_fields else field
     return f"{key}={masked(str(item['input']))!r}: expected {expected}"

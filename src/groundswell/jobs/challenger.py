@@ -14,7 +14,7 @@ from groundswell.jobs.steps import Steps
 from groundswell.model import Model, model_from_bytes
 from groundswell.records import Finding, ModelVersion, TierReport, Window
 from groundswell.settings import Settings
-from groundswell.stages import evaluate, features, gate, leakage, train
+from groundswell.stages import blend, evaluate, features, gate, leakage, train
 from groundswell.store.artifacts import Artifacts
 from groundswell.training_rows import TrainingRows, training_rows_from_bytes
 
@@ -27,7 +27,7 @@ class Challenger:
 
     material: Material
     model: Model
-    candidates: tuple[train.Candidate, ...]
+    candidates: tuple[train.Candidate, ...] | tuple[blend.Learner, ...]
     probabilities: Floats
     evaluation: evaluate.Evaluation
     train_accuracy: float
@@ -52,22 +52,24 @@ def make_challenger(settings: Settings, window: Window, material: Material, step
         cut_points=material.cut_points,
         estimator=trained.estimator,
         calibrator=trained.calibrator,
+        reach=trained.reach,
+        typical=tuple(np.median(rows.features, axis=0).tolist()),
     )
     steps.begin("evaluate")
     judging = material.holdout
     probabilities, on_training = model.probabilities(judging.rows.features), model.probabilities(rows.features)
     # Where only tiers are known, rank correlation is against the tier itself.
     quantity = judging.rows.tiers.astype(np.float64) if judging.quantity is None else judging.quantity
+    medians = evaluate.creator_medians(judging.authors, rows.tiers, material.training.authors)
     evaluation = evaluate.evaluate(
         probabilities,
         evaluate.Holdout(judging.rows.tiers, quantity, judging.authors),
-        rows.tiers,
-        material.training.authors,
+        evaluate.yardsticks(rows.tiers, len(judging), {"creatorMedian": medians}),
         settings.bootstrap,
         settings.seed,
     )
-    _log_per_class("train", evaluate.per_class(evaluate.confusion_matrix(on_training, rows.tiers)))
-    _log_per_class("test", evaluation.per_class)
+    log_per_class("train", evaluate.per_class(evaluate.confusion_matrix(on_training, rows.tiers)))
+    log_per_class("test", evaluation.per_class)
     steps.begin("leakage")
     return Challenger(
         material=material,
@@ -108,7 +110,8 @@ def compare(
     )
 
 
-def _log_per_class(part: str, reports: tuple[TierReport, ...]) -> None:
+def log_per_class(part: str, reports: tuple[TierReport, ...]) -> None:
+    """Log precision and recall of each tier on a part of the rows."""
     for report in reports:
         shares = (report.precision, report.recall)
         precision, recall = ("-" if value is None else f"{value:.3f}" for value in shares)

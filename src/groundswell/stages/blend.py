@@ -103,7 +103,7 @@ def _try_learners(base: Base, calibration: Outcomes, fitting: Fitting) -> list[E
     return simple + _at_once(
         [
             lambda: fit_regression(base, fitting, calibration, None),
-            lambda: fit_classifier(base, fitting, calibration),
+            lambda: fit_classifier(base.rows, fitting, calibration),
             lambda: fit_ordinal(base, fitting, calibration),
         ]
     )
@@ -121,7 +121,7 @@ def _again(learner: Estimator, weight: float, base: Base, fitting: Fitting) -> E
         case RegressionEstimator():
             return fit_regression(base, fitting, more_rounds(learner.text), learner.errors)
         case BoostedEstimator() if weight:
-            return fit_classifier(base, fitting, more_rounds(learner.text, len(learner.tiers)))
+            return fit_classifier(base.rows, fitting, more_rounds(learner.text, len(learner.tiers)))
         case OrdinalEstimator() if weight:
             return fit_ordinal(base, fitting, more_rounds(learner.text))
     return learner

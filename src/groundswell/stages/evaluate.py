@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from groundswell.calibration import metrics, scores
 from groundswell.calibration.intervals import creator_clusters, estimates
@@ -14,6 +16,7 @@ from groundswell.records import TIERS, Estimate, TierReport
 
 #: Takes weights (draws, rows) and gives one value a draw for each metric.
 Measure = Callable[[Floats], dict[str, Floats]]
+Mask = npt.NDArray[np.bool_]
 _MODEL = "model"
 
 
@@ -38,20 +41,24 @@ class Evaluation:
     baselines: Mapping[str, Mapping[str, Estimate]]
 
 
-def evaluate(
-    probabilities: Floats,
-    holdout: Holdout,
-    training_tiers: Tiers,
-    training_authors: Sequence[str | None],
-    draws: int,
-    seed: int,
-) -> Evaluation:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Yardsticks:
+    """What needs no model: the tier shares known before the holdout, and baselines that name a tier for each row."""
+
+    shares: Floats
+    tiers: Mapping[str, Tiers]
+
+
+def yardsticks(training_tiers: Tiers, rows: int, others: Mapping[str, Tiers]) -> Yardsticks:
+    """Return the baselines for so many holdout rows: always the likeliest tier of training, and the others given."""
+    shares = np.bincount(training_tiers, minlength=6)[1:6] / len(training_tiers)
+    return Yardsticks(shares, {"majority": np.full(rows, int(shares.argmax()) + 1), **others})
+
+
+def evaluate(probabilities: Floats, holdout: Holdout, yardsticks: Yardsticks, draws: int, seed: int) -> Evaluation:
     """Return the evaluation of probabilities (rows, 5) on the holdout; intervals are 95 % and creator-clustered."""
     clusters = creator_clusters(holdout.authors)
-    measures = {
-        _MODEL: _measure_forecast(probabilities, holdout),
-        **_baselines(holdout, training_tiers, training_authors),
-    }
+    measures = {_MODEL: _measure_forecast(probabilities, holdout), **_baselines(holdout, yardsticks)}
 
     # One pass over the draws for the model and its baselines: drawing costs more than measuring.
     def measure(weights: Floats) -> dict[str, Floats]:
@@ -115,25 +122,42 @@ def _measure_forecast(probabilities: Floats, holdout: Holdout) -> Measure:
     return measure
 
 
-def _baselines(holdout: Holdout, tiers: Tiers, authors: Sequence[str | None]) -> dict[str, Measure]:
-    shares = np.bincount(tiers, minlength=6)[1:6] / len(tiers)
-    always = np.full(len(holdout.tiers), int(shares.argmax()) + 1)
-    return {
-        "majority": _measure_tiers(always, holdout.tiers),
-        "creatorMedian": _measure_tiers(_creator_medians(holdout, tiers, authors), holdout.tiers),
-        "tierShares": _measure_probabilities(np.tile(shares, (len(holdout.tiers), 1)), holdout.tiers),
-    }
+def _baselines(holdout: Holdout, against: Yardsticks) -> dict[str, Measure]:
+    named = {name: _measure_named(tiers, holdout.tiers) for name, tiers in against.tiers.items()}
+    shares = np.tile(against.shares, (len(holdout.tiers), 1))
+    return {**named, "tierShares": _measure_probabilities(shares, holdout.tiers)}
 
 
-def _creator_medians(holdout: Holdout, tiers: Tiers, authors: Sequence[str | None]) -> Tiers:
-    """Return for each holdout row the (lower) median tier of its creator in training, of everybody where unknown."""
+def _measure_named(predicted: Tiers, tiers: Tiers) -> Measure:
+    """Return the measures of a baseline that names one tier; its RPS is that of somebody who is sure."""
+    of_tiers, rps = _measure_tiers(predicted, tiers), scores.ranked_probability_score(certain(predicted), tiers)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        return {**of_tiers(weights), "rps": metrics.weighted_mean(rps, weights)}
+
+    return measure
+
+
+def certain(tiers: Tiers) -> Floats:
+    """Return the forecast, shape (rows, 5), of somebody who names a tier and is sure.
+
+    >>> certain(np.array([2])).tolist()
+    [[0.0, 1.0, 0.0, 0.0, 0.0]]
+    """
+    return np.asarray(tiers[:, None] == np.arange(1, 6), dtype=np.float64)
+
+
+def creator_medians(
+    authors: Sequence[str | None], training_tiers: Tiers, training_authors: Sequence[str | None]
+) -> Tiers:
+    """Return for each author the (lower) median tier of their training videos, of everybody's where unknown."""
     by_author: dict[str, list[int]] = {}
-    for author, tier in zip(authors, tiers.tolist(), strict=True):
+    for author, tier in zip(training_authors, training_tiers.tolist(), strict=True):
         if author:
             by_author.setdefault(author, []).append(tier)
     medians = {author: sorted(own)[(len(own) - 1) // 2] for author, own in by_author.items()}
-    everybody = sorted(tiers.tolist())[(len(tiers) - 1) // 2]
-    return np.array([medians.get(author or "", everybody) for author in holdout.authors], dtype=np.int64)
+    everybody = sorted(training_tiers.tolist())[(len(training_tiers) - 1) // 2]
+    return np.array([medians.get(author or "", everybody) for author in authors], dtype=np.int64)
 
 
 def _measure_tiers(predicted: Tiers, tiers: Tiers) -> Measure:
@@ -164,3 +188,35 @@ def _measure_probabilities(probabilities: Floats, tiers: Tiers) -> Measure:
         return {name: metrics.weighted_mean(rows, weights) for name, rows in losses.items()}
 
     return measure
+
+
+#: What is told of each slice of the holdout, and with how many draws: there are many slices.
+SLICE_METRICS = ("accuracy", "withinOne", "rps", "logLoss", "qwk")
+SLICE_DRAWS = 200
+
+
+def evaluate_slice(probabilities: Floats, holdout: Holdout, chosen: Mask, seed: int) -> dict[str, Any] | None:
+    """Return n and SLICE_METRICS of the chosen holdout rows, None where there are none."""
+    if not chosen.any():
+        return None
+    authors = [author for author, taken in zip(holdout.authors, chosen, strict=True) if taken]
+    part = Holdout(holdout.tiers[chosen], holdout.quantity[chosen], authors)
+    forecast, tiers = probabilities[chosen], part.tiers
+    of_tiers = _measure_tiers(scores.likeliest(forecast), tiers)
+    of_probabilities = _measure_probabilities(forecast, tiers)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        return {**of_tiers(weights), **of_probabilities(weights)}
+
+    found = estimates(measure, creator_clusters(authors), SLICE_DRAWS, seed)
+    return {"n": len(tiers), **{name: found[name] for name in SLICE_METRICS}}
+
+
+def coverage(ranges: npt.NDArray[np.int64], holdout: Holdout, draws: int, seed: int) -> Estimate:
+    """Return the share of rows whose tier lies in its range (rows, 2), with its interval."""
+    held = ((ranges[:, 0] <= holdout.tiers) & (holdout.tiers <= ranges[:, 1])).astype(np.float64)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        return {"coverage": metrics.weighted_mean(held, weights)}
+
+    return estimates(measure, creator_clusters(holdout.authors), draws, seed)["coverage"]

@@ -25,6 +25,10 @@ CONFIDENCE = 0.95
 WORSE = 0.02
 
 
+#: A finding that votes, and what would have been enough.
+Check = tuple[Finding, str]
+
+
 class Standing(enum.StrEnum):
     """How the challenger stands to what serves now."""
 
@@ -119,19 +123,22 @@ def decide(
     comparison: Comparison | None,
     policy: Policy,
     reported: Sequence[Finding] = (),
+    asked: Sequence[Check] = (),
 ) -> Decision:
     """Return promote or hold, in one line why, and what would have been enough.
 
-    `reported` findings (leakage in `observed`) stand in the decision without a vote.
+    `asked` are further checks with a vote, each with what would have been enough: those of a forecast line. `reported`
+    findings (leakage in `observed`) stand in the decision without one.
     """
     floor, champion = _floor(metrics.get("accuracy"), policy), _champion(standing, comparison, policy)
-    checks = [_policy(policy), _tiers(tiers_trained), _metrics(metrics), floor, champion]
+    checks = [_policy(policy), _tiers(tiers_trained), _metrics(metrics), floor, *asked, champion]
     obstacles = [(finding, enough) for finding, enough in checks if not _lets_pass(finding, standing)]
     findings = (*(finding for finding, _ in checks), *reported)
     if obstacles:
         first, enough = obstacles[0]
         return Decision(Verdict.HOLD, first.explanation, enough, findings)
-    why = f"{floor[0].explanation} (n {metrics['accuracy'].n:,}); {champion[0].explanation}"
+    earned = asked[0][0].explanation if asked else f"{floor[0].explanation} (n {metrics['accuracy'].n:,})"
+    why = f"{earned}; {champion[0].explanation}"
     return Decision(Verdict.PROMOTE, why, "It was enough.", findings)
 
 
@@ -146,29 +153,31 @@ def _finding(code: str, title: str, passed: bool | None, explanation: str) -> Fi
     return Finding(code, title, outcome, explanation)
 
 
-def _policy(policy: Policy) -> tuple[Finding, str]:
+def _policy(policy: Policy) -> Check:
     thresholds = dataclasses.asdict(policy)
     missing = [name for name, value in thresholds.items() if value is None or not math.isfinite(value)]
     said = f"The policy sets no {', '.join(missing)}" if missing else "Every threshold is set"
     return _finding("G1", "Policy is complete", not missing, said), "A policy with every threshold set."
 
 
-def _metrics(metrics: Mapping[str, Estimate]) -> tuple[Finding, str]:
+def _metrics(metrics: Mapping[str, Estimate]) -> Check:
     bad = [name for name in REQUIRED if name not in metrics or not math.isfinite(metrics[name].value)]
     said = f"No finite value of {', '.join(bad)}" if bad else f"All {len(REQUIRED)} required metrics are finite"
     return _finding("G3", "Metrics are complete", not bad, said), "A finite value of every required metric."
 
 
-def _tiers(count: int) -> tuple[Finding, str]:
+def _tiers(count: int) -> Check:
     said = f"The training rows hold {count} of 5 tiers"
     return _finding("G2", "At least two tiers to tell apart", count >= 2, said), "Training rows of two tiers."
 
 
-def _floor(accuracy: Estimate | None, policy: Policy) -> tuple[Finding, str]:
+def _floor(accuracy: Estimate | None, policy: Policy) -> Check:
     title = "Accuracy floor"
     floor = policy.accuracy_floor
     if accuracy is None or floor is None or not math.isfinite(accuracy.value) or not math.isfinite(floor):
         return _finding("G4", title, None, "Accuracy or floor is missing"), "An accuracy and a floor."
+    if floor == 0:
+        return _finding("G4", title, True, f"No floor is set for the accuracy of {accuracy.value:.1%}"), ""
     passed = accuracy.value >= floor
     shown = _on_its_side(accuracy.value, floor)
     said = f"Test accuracy {shown} {'passes the' if passed else 'below'} {_percent(floor)} gate"
@@ -190,7 +199,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:g}%"
 
 
-def _champion(standing: Standing, comparison: Comparison | None, policy: Policy) -> tuple[Finding, str]:
+def _champion(standing: Standing, comparison: Comparison | None, policy: Policy) -> Check:
     title = "Not worse than the champion"
     if standing is Standing.FIRST:
         return _finding(CHAMPION, title, None, "no champion exists, so the floor alone decides"), ""
@@ -205,7 +214,7 @@ def _champion(standing: Standing, comparison: Comparison | None, policy: Policy)
     return _contest(title, comparison, policy.margin, policy.min_comparable_rows)
 
 
-def _contest(title: str, found: Comparison, margin: float, min_rows: int) -> tuple[Finding, str]:
+def _contest(title: str, found: Comparison, margin: float, min_rows: int) -> Check:
     if not found.same_rows:
         said = f"Champion {found.champion} was scored on other rows, so the two cannot be compared"
         return _finding(CHAMPION, title, False, said), "Both scored on the same rows."

@@ -18,6 +18,12 @@ NEARLY_A_FUNCTION = 0.90
 #: A feature whose removal costs no more accuracy than this is not part of the function.
 NEGLIGIBLE = 0.005
 RANK_CORRELATION = 0.98
+#: A feature known of fewer rows than this says nothing by its rank correlation.
+_FEWEST_KNOWN = 30
+#: Share of the holdout that may be re-uploads of training videos before that is a leak.
+REUPLOADS = 0.01
+#: Rows that a probe learns from at most: it only asks which features the function needs.
+_PROBE_ROWS = 5_000
 _PROBE_ROUNDS = 60
 _PROBE_INVERSE_RIDGE = 1_000.0
 
@@ -51,6 +57,7 @@ def _label_function(training: Part, holdout: Part, names: Sequence[str], estimat
 
 def _smallest_set(training: Part, holdout: Part, kind: str, check: Check) -> list[int]:
     """Return the columns left by backward elimination, the least related to the tier tried first."""
+    training = training.where(np.arange(len(training)) % (1 + len(training) // _PROBE_ROWS) == 0)
     kept = list(range(training.features.shape[1]))
     reference = _probe(training, holdout, kept, kind, check)
     for column in _least_related_first(training):
@@ -96,5 +103,40 @@ def _rank_twins(holdout: Part, quantity: Floats | None, names: Sequence[str]) ->
 
 
 def _rank_correlation(first: Floats, second: Floats) -> float:
+    known = ~np.isnan(first)
+    if known.sum() < _FEWEST_KNOWN:
+        return 0.0
+    first, second = first[known], second[known]
     value = float(spearman(first, second, np.ones((1, len(first))))[0])
     return 0.0 if np.isnan(value) else value
+
+
+def find_future(changed: Sequence[str], compared: int) -> Finding:
+    """Return whether the features stayed the same when everything later than the moment of prediction was deleted."""
+    title = "Deleting the future changes no feature"
+    if not compared:
+        return Finding("L3", title, Outcome.NOT_APPLICABLE, "There were no rows to compare")
+    if changed:
+        said = f"{', '.join(changed)} changed when later rows were deleted (n {compared:,})"
+        return Finding("L3", title, Outcome.FAILED, said)
+    return Finding("L3", title, Outcome.PASSED, f"Recomputed for {compared:,} videos, not one value changed")
+
+
+def find_copies(same: int, reuploads: int, holdout: int) -> Finding:
+    """Return whether the same videos stand on both sides of the split, or too many re-uploads of training videos do."""
+    title = "No video stands on both sides"
+    said = (
+        f"{same:,} videos of the holdout were trained on, {reuploads:,} look like re-uploads of one "
+        f"(same creator, caption and length; n {holdout:,})"
+    )
+    failed = same > 0 or reuploads > REUPLOADS * holdout
+    return Finding("L4", title, Outcome.FAILED if failed else Outcome.PASSED, said)
+
+
+def tell_random_split(random: float, honest: float, rows: int) -> Finding:
+    """Return what a random split would have claimed: never a failure, but the figure that most reports quote."""
+    said = (
+        f"A random split would have claimed an accuracy of {random:.1%}, the split by time says {honest:.1%} of the "
+        f"same learner: a gap of {100 * (random - honest):+.1f} points (n {rows:,})"
+    )
+    return Finding("L5", "What a random split would have claimed", Outcome.PASSED, said)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groundswell.boosting import Check
+from groundswell.calibration.ranges import Reach, conformal_reach
 from groundswell.calibration.scores import Floats, log_loss
 from groundswell.calibration.temperature import Temperature, choose_temperature
 from groundswell.estimators import Estimator
@@ -30,10 +31,11 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trained:
-    """The winner refitted on all training rows, its calibrator, and how the candidates did."""
+    """The winner refitted on all training rows, its calibrator and reach, and how the candidates did."""
 
     estimator: Estimator
     calibrator: Temperature
+    reach: Reach
     candidates: tuple[Candidate, ...]
     selection_rows: int
 
@@ -42,7 +44,7 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
     """Return the better candidate, refitted on all rows.
 
     `selection` marks the rows that tune, choose and calibrate; the others fit the candidates meanwhile. The winner
-    is the candidate of least log loss there, and its temperature is found on the same rows by cross-validation.
+    is the candidate of least log loss there, and its temperature and reach are found on the same rows.
     """
     fitting, judging = rows.where(~selection), rows.where(selection)
     if len(np.unique(fitting.tiers)) < 2 or not len(judging):
@@ -56,7 +58,8 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
         if winner.kind == "logistic"
         else fit_boosted(rows, int(winner.setting), seed, threads, check)
     )
-    return Trained(refitted, calibrator, tuple(candidate for candidate, _ in contenders), len(judging))
+    reach = conformal_reach(calibrator.apply(forecast), judging.tiers)
+    return Trained(refitted, calibrator, reach, tuple(candidate for candidate, _ in contenders), len(judging))
 
 
 #: A candidate and its forecast of the selection rows.
