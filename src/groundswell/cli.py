@@ -231,16 +231,22 @@ def predict(
     path: Annotated[
         Path, typer.Argument(metavar="[PATH|-]", help="An export, or the JSON of a request; - is stdin.")
     ] = Path("-"),
-    window: WindowOption = Window.OBSERVED,
+    window: Annotated[
+        Window | None,
+        typer.Option("--window", help="How long the video has been watched; else as the request says."),
+    ] = None,
+    reasons: Annotated[bool, typer.Option("--reasons/--no-reasons", help="Say what moved each score most.")] = True,
     json: Json = False,
 ) -> None:
-    """Predict the tier, probabilities and score of videos."""
+    """Predict the tier, a range of tiers, probabilities and score of videos, and say why."""
+    from groundswell.jobs.context import label_age
     from groundswell.predictor import Predictor, answer
     from groundswell.requests import read_videos
 
-    videos = read_videos(sys.stdin.buffer.read() if str(path) == "-" else path)
+    asked = read_videos(sys.stdin.buffer.read() if str(path) == "-" else path, window)
     with _opened() as context:
-        found = Predictor(context.database, context.artifacts).predict(videos, window, context.now())
+        predictor = Predictor(context.database, context.artifacts, label_age(context.settings))
+        found = predictor.predict(asked.videos, asked.window, context.now(), reasons=reasons)
     printing.show(answer(found), json, printing.predictions)
 
 

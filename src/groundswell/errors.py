@@ -82,6 +82,12 @@ class TrainingDataError(GroundswellError):
     http_status = 500
 
 
+class TooFewVideosError(TrainingDataError):
+    """Too few videos have matured to learn a forecast from."""
+
+    hint = "Ingest more videos and later readings of those you have."
+
+
 class BaselineError(GroundswellError):
     """The calibration baseline is missing or cannot be read."""
 
@@ -95,7 +101,8 @@ class RequestError(GroundswellError):
     http_status = 400
 
 
-class WindowUnavailableError(RequestError):
-    """The window is a word of the design that has no line yet."""
+class StaleModelError(GroundswellError):
+    """What serves was trained under settings that no longer hold."""
 
-    hint = "This version serves the window `observed`."
+    hint = "Run `groundswell retrain --window W`, or set the label age back."
+    http_status = 409

@@ -201,7 +201,11 @@ def predictions(body: Body) -> str:
     if not answers:
         return "none: no model serves yet"
     made = sum("error" not in entry for entry in answers)
-    rows = [f"{place:>5}  {_prediction(entry)}" for place, entry in enumerate(answers, start=1)]
+    rows = [
+        line
+        for place, entry in enumerate(answers, start=1)
+        for line in (f"{place:>5}  {_prediction(entry)}", *_reasons(entry))
+    ]
     head = "video  tier  80% in  score  calibrated  chances of tiers 1 to 5"
     served = next((entry for entry in answers if "error" not in entry), None)
     by = f" by model {served['modelVersion']}, calibration {served['calibrationVersion'] or 'none'}" if served else ""
@@ -215,6 +219,10 @@ def _prediction(entry: Body) -> str:
     found = entry["range"]
     spread = f"{found['low']}" if found["low"] == found["high"] else f"{found['low']}-{found['high']}"
     return f"{entry['tier']:>4}  {spread:>7}  {entry['score']:>5.1f}  {entry['calibratedScore']:>10.1f}  {chances}"
+
+
+def _reasons(entry: Body) -> list[str]:
+    return [f"       {reason['text']}" for reason in entry.get("reasons") or ()]
 
 
 def models(body: Body) -> str:

@@ -58,7 +58,8 @@ def mass_before(probabilities: Floats) -> Floats:
         below, above = padded[rows, low], padded[rows, high + 2]
         down = below >= above
         joined = np.where(down, low - 1, high + 1)
-        before[rows, joined] = gathered
+        # Rounding may carry a sum of chances past 1, and then a reach of all would miss the last tier.
+        before[rows, joined] = np.minimum(gathered, 1.0)
         gathered = gathered + probabilities[rows, joined]
         low, high = np.where(down, joined, low), np.where(down, high, joined)
     return before

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from groundswell.settings import Settings
+from groundswell.stages.maturity import LabelAge
 from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database, open_database
 
@@ -31,6 +32,11 @@ class Report:
 
     status: str
     body: dict[str, Any]
+
+
+def label_age(settings: Settings) -> LabelAge:
+    """Return the age at which a forecast's outcome is read, and the one beyond which a reading is none."""
+    return LabelAge(settings.label_age, settings.label_age_max)
 
 
 def open_context(settings: Settings) -> Context:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from groundswell.errors import SettingsError, TrainingDataError
+from groundswell.errors import SettingsError, TooFewVideosError
 from groundswell.frames import MOMENT
 from groundswell.heads import Outcomes
 from groundswell.jobs.collection import Collection
+from groundswell.jobs.context import label_age
 from groundswell.jobs.material import LIVE, Material, Side
 from groundswell.learners import Part
 from groundswell.records import Window
@@ -83,15 +84,15 @@ def mature_videos(
 
     Raises SettingsError where the window closes after the label age.
     """
-    label_age = maturity.LabelAge(settings.label_age, settings.label_age_max)
-    if window.age >= label_age.age:
+    label_ages = label_age(settings)
+    if window.age >= label_ages.age:
         raise SettingsError(f"The window {window.value} closes after the label age of {settings.label_age}.")
-    posts = maturity.add_outcomes(collection.posts, collection.readings, label_age, as_of)
+    posts = maturity.add_outcomes(collection.posts, collection.readings, label_ages, as_of)
     states = dict(posts["maturity"].value_counts().rows())
     moment = pl.min_horizontal(pl.col("posted_at") + window.age, pl.lit(as_of, MOMENT))
     mature = posts.filter(pl.col("maturity") == maturity.MATURE).with_columns(moment.alias("moment"))
     read = mature if window is Window.PUBLISH else early.add_early(mature, collection.readings, window.age)
-    known = add_history(read, history_of(posts, collection), label_age.age).sort("posted_at", "key")
+    known = add_history(read, history_of(posts, collection), label_ages.age).sort("posted_at", "key")
     unusable = {state: states[state] for state in maturity.UNUSABLE if states.get(state)}
     rejected = {**collection.rejected, **unusable}
     immature = {state: states.get(state, 0) for state in maturity.IMMATURE}
@@ -118,11 +119,11 @@ def history_of(posts: pl.DataFrame, collection: Collection) -> History:
 
 
 def forecast_material(collection: Collection, window: Window, settings: Settings, as_of: datetime) -> ForecastMaterial:
-    """Return the material of a line; raises TrainingDataError where too few videos have matured to be split."""
+    """Return the material of a line; raises TooFewVideosError where too few videos have matured to be split."""
     posts, rows, counts = mature_videos(collection, window, settings, as_of)
     parts = timeline.split_by_time(rows["posted_at"], settings.label_age)
     if rows.height < FEWEST_VIDEOS or not len(parts.train) or not len(parts.calibration):
-        raise TrainingDataError(_too_few(rows.height, counts, window), _WAIT)
+        raise TooFewVideosError(_too_few(rows.height, counts, window), _WAIT)
     views = rows["views"].cast(pl.Float64).to_numpy()
     label = labels.Label("views", labels.views_cut_points(views[parts.before_holdout]))
     kept, older = _newest(parts, settings.forecast_max_rows)
@@ -139,7 +140,7 @@ def forecast_material(collection: Collection, window: Window, settings: Settings
         last_posted_at=posted.max(),  # type: ignore[arg-type]
         window=window,
         label=label,
-        label_age=maturity.LabelAge(settings.label_age, settings.label_age_max),
+        label_age=label_age(settings),
         rows=rows,
         parts=kept,
         lessons=_lessons(rows, training, collection, window, label),

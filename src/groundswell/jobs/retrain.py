@@ -10,10 +10,15 @@ import numpy as np
 import structlog
 
 import groundswell
-from groundswell.errors import GroundswellError, TrainingDataError, WindowUnavailableError
+from groundswell import past
+from groundswell.errors import GroundswellError, TooFewVideosError, TrainingDataError
 from groundswell.jobs.baseline import wes_label
 from groundswell.jobs.challenger import Challenger, compare, make_challenger
-from groundswell.jobs.context import Context, Report
+from groundswell.jobs.collection import stored_collection
+from groundswell.jobs.context import Context, Report, label_age
+from groundswell.jobs.forecast_challenger import ForecastChallenger, make_forecast
+from groundswell.jobs.forecast_material import ForecastMaterial, forecast_material
+from groundswell.jobs.forecast_report import describe, report
 from groundswell.jobs.material import FALLBACK, LIVE, Material, fallback_material, live_material
 from groundswell.jobs.steps import Progress, Steps, silent
 from groundswell.learners import class_weights
@@ -30,11 +35,9 @@ def retrain(
 ) -> Report:
     """Return how the retrain of a line ended: `completed`, `skipped`, `failed` or `already_running`.
 
-    One runs at a time for each window. A dry run does everything but publish and says `dryRun`. Raises
-    WindowUnavailableError for a window without a line, DatabaseError where not even the run can be recorded.
+    One runs at a time for each window. A dry run does everything but publish and says `dryRun`. Raises DatabaseError
+    where not even the run can be recorded.
     """
-    if window is not Window.OBSERVED:
-        raise WindowUnavailableError(f"There is no line for the window {window.value!r} yet.")
     try:
         with runs.running(context.database, kind=KIND, window=window) as run:
             with structlog.contextvars.bound_contextvars(run_id=run.id):
@@ -74,25 +77,22 @@ class _Retrain:
 
     def run(self) -> dict[str, Any]:
         self.steps.begin("query")
-        material, notice = self._material()
         champion = registry.champion(self.context.database, self.window)
+        try:
+            material, notice = self._material()
+        except TooFewVideosError as error:
+            decision = gate.refuse("G0", "Enough mature videos", str(error), error.hint)
+            return self._hold(self._no_facts(error), champion, decision, None)
         standing = _standing(champion, material)
         facts = self._facts(material, notice)
         tiers = len(np.unique(material.training.rows.tiers))
         challenger = comparison = None
         if tiers >= 2 and len(material.holdout):
-            challenger = make_challenger(self.context.settings, self.window, material, self.steps)
+            challenger = self._challenger(material)
             self.steps.begin("gate")
             if champion and standing is gate.Standing.CONTEST:
                 comparison = compare(challenger, champion, self.context.artifacts, self.context.settings.margin)
-        decision = gate.decide(
-            challenger.evaluation.metrics if challenger else {},
-            tiers,
-            standing,
-            comparison,
-            self._policy(),
-            challenger.leaks if challenger else (),
-        )
+        decision = self._decide(challenger, tiers, standing, comparison)
         for finding in decision.findings:
             log.info(f"{finding.code} {finding.outcome.value}: {finding.title}. {finding.explanation}")
         log.info(f"Gate: {decision.decision.value}. {decision.reason}")
@@ -100,9 +100,29 @@ class _Retrain:
             return self._hold(facts, champion, decision, challenger)
         return self._promote(facts, champion, decision, challenger)
 
+    def _challenger(self, material: Material) -> Challenger:
+        if isinstance(material, ForecastMaterial):
+            return make_forecast(self.context.settings, material, self.steps)
+        return make_challenger(self.context.settings, self.window, material, self.steps)
+
+    def _decide(
+        self,
+        challenger: Challenger | None,
+        tiers: int,
+        standing: gate.Standing,
+        comparison: gate.Comparison | None,
+    ) -> Decision:
+        metrics = challenger.evaluation.metrics if challenger else {}
+        # A leak is reported in `observed`, which describes; in a forecast it votes.
+        checks = challenger.checks if isinstance(challenger, ForecastChallenger) else ()
+        reported = challenger.leaks if challenger and not checks else ()
+        return gate.decide(metrics, tiers, standing, comparison, self._policy(), reported, checks)
+
     def _material(self) -> tuple[Material, str | None]:
         """Return the rows to learn from, and the sentence that says so when they are the fallback's."""
         settings = self.context.settings
+        if self.window.is_forecast:
+            return self._forecast_material(), None
         videos = corpus.newest(self.context.database, settings.max_rows, self.as_of)
         if videos.height >= settings.min_rows:
             wes = wes_label(self.context) if settings.label == "wes" else None
@@ -115,26 +135,56 @@ class _Retrain:
         except TrainingDataError as error:
             raise TrainingDataError(f"{notice}, but: {error}", error.hint) from None
 
+    def _forecast_material(self) -> ForecastMaterial:
+        settings = self.context.settings
+        collection = stored_collection(self.context.database)
+        self.steps.begin("features")
+        material = forecast_material(collection, self.window, settings, self.as_of)
+        if len(material.rows) < settings.min_rows:
+            raise TooFewVideosError(
+                f"Only {len(material.rows):,} mature videos for the window {self.window.value}, "
+                f"{settings.min_rows:,} are needed ({material.counts.immature:,} immature)",
+                "Wait for more videos to mature, or lower GROUNDSWELL_MIN_ROWS.",
+            )
+        if not self.dry_run:
+            self.steps.begin("history")
+            past.store(self.context.database, collection.posts, collection.readings, label_age(settings))
+        return material
+
+    def _no_facts(self, error: TooFewVideosError) -> dict[str, Any]:
+        log.warning(str(error))
+        return {
+            "source": LIVE,
+            "videoCount": 0,
+            "tierDistribution": [0] * 5,
+            "outcomeCount": outcomes.count(self.context.database),
+        }
+
     def _facts(self, material: Material, notice: str | None) -> dict[str, Any]:
         distribution = labels.tier_distribution(material.tiers)
         log.info("Tier distribution " + " ".join(f"T{tier}={count}" for tier, count in enumerate(distribution, 1)))
         weights = class_weights(material.training.rows.tiers)
         log.info("Class weights " + " ".join(f"T{tier}={weight:.3f}" for tier, weight in weights.items()))
-        stored, usable = corpus.count(self.context.database)
-        if stored > usable:
-            log.info(f"{stored - usable} of {stored} stored videos are not usable: no views, or likes unknown")
-        return {
+        facts = {
             "source": material.source,
             "videoCount": len(material.tiers),
             "tierDistribution": distribution,
-            "unusableVideos": stored - usable,
             "outcomeCount": outcomes.count(self.context.database),
             **({"notice": notice} if notice else {}),
         }
+        if isinstance(material, ForecastMaterial):
+            told = describe(material)
+            log.info(f"Videos {told['n']}")
+            return facts | told
+        stored, usable = corpus.count(self.context.database)
+        if stored > usable:
+            log.info(f"{stored - usable} of {stored} stored videos are not usable: no views, or likes unknown")
+        return facts | {"unusableVideos": stored - usable}
 
     def _policy(self) -> gate.Policy:
         settings = self.context.settings
-        return gate.Policy(settings.accuracy_floor, settings.margin, settings.min_comparable_rows)
+        floor = settings.forecast_floor if self.window.is_forecast else settings.accuracy_floor
+        return gate.Policy(floor, settings.margin, settings.min_comparable_rows)
 
     def _hold(
         self,
@@ -227,5 +277,7 @@ def _figures(challenger: Challenger | None) -> dict[str, Any]:
 
 
 def _evaluation(challenger: Challenger) -> dict[str, Any]:
+    if isinstance(challenger, ForecastChallenger):
+        return report(challenger)
     content: dict[str, Any] = as_json(challenger.evaluation)
     return rounded(content | {"candidates": as_json(challenger.candidates)}, 4)  # type: ignore[no-any-return]

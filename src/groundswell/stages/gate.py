@@ -142,6 +142,12 @@ def decide(
     return Decision(Verdict.PROMOTE, why, "It was enough.", findings)
 
 
+def refuse(code: str, title: str, explanation: str, enough: str) -> Decision:
+    """Return the decision to hold where there is nothing that could be judged."""
+    finding = Finding(code, title, Outcome.FAILED, explanation)
+    return Decision(Verdict.HOLD, explanation, enough, (finding,))
+
+
 def _lets_pass(finding: Finding, standing: Standing) -> bool:
     if finding.outcome is Outcome.NOT_APPLICABLE:
         return finding.code == CHAMPION and standing in {Standing.FIRST, Standing.LIVE_OVER_FALLBACK}

@@ -44,6 +44,7 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     window: Window = Window.OBSERVED
+    reasons: bool = Field(False, description="Whether to say what moved each score most.")
     videos: Annotated[list[Any], Field(min_length=1, max_length=MOST_VIDEOS)]
 
 
@@ -71,7 +72,7 @@ keyed = APIRouter(tags=["predictions"], route_class=KeyedRoute)
 def predict(request: PredictRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
     predictor = state.predictor()
-    return answer(predictor.predict(request.videos, request.window, state.context().now()))
+    return answer(predictor.predict(request.videos, request.window, state.context().now(), reasons=request.reasons))
 
 
 @router.head("/healthz", include_in_schema=False)

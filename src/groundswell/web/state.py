@@ -6,7 +6,7 @@ import threading
 
 from fastapi import Request
 
-from groundswell.jobs.context import Context, open_context
+from groundswell.jobs.context import Context, label_age, open_context
 from groundswell.predictor import Predictor
 from groundswell.settings import Settings
 
@@ -32,7 +32,7 @@ class State:
         context = self.context()
         with self._opening:
             if self._predictor is None:
-                self._predictor = Predictor(context.database, context.artifacts)
+                self._predictor = Predictor(context.database, context.artifacts, label_age(self.settings))
             return self._predictor
 
     def close(self) -> None:

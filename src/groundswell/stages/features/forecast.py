@@ -32,6 +32,8 @@ def _early(name: str, expression: pl.Expr, unit: str, sentence: str) -> Feature:
 
 
 _LOG = "log(1 + views)"
+#: How many times as much, as a logarithm.
+_RATIO = "log ratio"
 
 PLAN = (
     _at_publish("duration", pl.col("duration_seconds"), "seconds", "length", "Length of the video."),
@@ -75,7 +77,7 @@ CREATOR = (
     _at_publish(
         "creatorUpperQuartile", pl.col("creator_upper_quartile"), _LOG, "creator", "Upper quartile of the last 20."
     ),
-    _at_publish("creatorSpread", pl.col("creator_spread"), _LOG, "creator", "Standard deviation of the last 20."),
+    _at_publish("creatorSpread", pl.col("creator_spread"), _RATIO, "creator", "Standard deviation of the last 20."),
     _at_publish(
         "creatorLastFew", pl.col("creator_last_few"), _LOG, "creator", "Mean of the creator's last 5 matured videos."
     ),
@@ -102,14 +104,14 @@ CREATOR = (
     _at_publish(
         "creatorTrend",
         pl.col("creator_last_few") - pl.col("creator_mean"),
-        _LOG,
+        _RATIO,
         "creator",
         "The last 5 above the creator's mean.",
     ),
     _at_publish(
         "creatorAboveLevel",
         pl.col("creator_weighted_long") - pl.col("platform_level"),
-        _LOG,
+        _RATIO,
         "creator",
         "The creator above the platform's level.",
     ),
@@ -179,17 +181,23 @@ SURROUNDINGS = (
         "Matured videos with the sound, 200 at most.",
     ),
     _at_publish(
-        "soundLift", pl.col("sound_lift"), _LOG, "sound", "Videos with the sound above the platform's level, smoothed."
+        "soundLift",
+        pl.col("sound_lift"),
+        _RATIO,
+        "sound",
+        "Videos with the sound above the platform's level, smoothed.",
     ),
     _at_publish(
         "hashtagLift",
         pl.col("hashtag_lift"),
-        _LOG,
+        _RATIO,
         "hashtags",
         "Videos with the hashtags above the platform's level, smoothed; mean of the hashtags.",
     ),
-    _at_publish("hashtagLiftBest", pl.col("hashtag_lift_best"), _LOG, "hashtags", "The same of the best hashtag."),
-    _at_publish("hashtagLiftWorst", pl.col("hashtag_lift_worst"), _LOG, "hashtags", "The same of the weakest hashtag."),
+    _at_publish("hashtagLiftBest", pl.col("hashtag_lift_best"), _RATIO, "hashtags", "The same of the best hashtag."),
+    _at_publish(
+        "hashtagLiftWorst", pl.col("hashtag_lift_worst"), _RATIO, "hashtags", "The same of the weakest hashtag."
+    ),
     _at_publish(
         "hashtagUses",
         pl.col("hashtag_uses"),
@@ -237,7 +245,7 @@ EARLY = (
     _early(
         "earlyAboveCreator",
         pl.col("early_views").log1p() - pl.col("creator_weighted_long"),
-        _LOG,
+        _RATIO,
         "Views so far above what the creator's videos reach.",
     ),
 )

@@ -1,0 +1,77 @@
+"""The past as it is kept for looking up: made from videos and readings, brought up to date, asked for a few videos."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from groundswell.stages.features.history import (
+    CREATOR_POSTS,
+    HASHTAG_POSTS,
+    MOST_HASHTAGS,
+    PLATFORM_POSTS,
+    SOUND_POSTS,
+    History,
+    tags_of,
+)
+from groundswell.stages.maturity import LabelAge, add_outcomes
+from groundswell.store import corpus
+from groundswell.store import posts as stored
+from groundswell.store.database import Database
+from groundswell.store.readings import readings
+
+_LIMITS = stored.Limits(CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
+#: An outcome is stored as soon as it is read; that its video has matured by the moment is asked when it is looked up.
+_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def store(database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, label: LabelAge) -> None:
+    """Make these posts and their outcomes all that can be looked up."""
+    _, newest = stored.changed_since(database, _newest_known(database, label))
+    _write(database, posts, every_reading, _state(label, newest), everything=True)
+
+
+def refresh(database: Database, label: LabelAge) -> None:
+    """Bring what can be looked up in line with the readings that came since: all of it where nothing is there yet."""
+    known = stored.state(database)
+    if known is None or known != _state(label, known.last_snapshot):
+        posts = corpus.posted(database)
+        store(database, posts, readings(database), label)
+        return
+    keys, newest = stored.changed_since(database, known.last_snapshot)
+    if keys:
+        posts = corpus.posted(database, keys)
+        _write(database, posts, readings(database, keys), _state(label, newest), everything=False)
+
+
+def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> History:
+    """Return what was known of other posts at the moment of each target (platform, author, sound_name, hashtags)."""
+    asked = targets.with_columns(
+        pl.col("hashtags").list.head(MOST_HASHTAGS).list.eval(pl.element().str.to_lowercase()).list.unique()
+    )
+    found = stored.look_up(database, asked, _LIMITS, label.age)
+    return History(found.posts, found.tags, stored.followers(database, asked))
+
+
+def _state(label: LabelAge, snapshot: int) -> stored.State:
+    most = None if label.most is None else round(label.most.total_seconds())
+    return stored.State(round(label.age.total_seconds()), most, snapshot)
+
+
+def _newest_known(database: Database, label: LabelAge) -> int:
+    known = stored.state(database)
+    return known.last_snapshot if known and known == _state(label, known.last_snapshot) else 0
+
+
+def _write(
+    database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, state: stored.State, *, everything: bool
+) -> None:
+    known = add_outcomes(posts, every_reading, label_of(state), _ALWAYS)
+    stored.write(database, known, tags_of(known), state, everything=everything)
+
+
+def label_of(state: stored.State) -> LabelAge:
+    """Return the label ages of a state."""
+    most = None if state.label_age_max_seconds is None else timedelta(seconds=state.label_age_max_seconds)
+    return LabelAge(timedelta(seconds=state.label_age_seconds), most)

@@ -1,0 +1,8 @@
+"""The answering loop: what serves right now, applied to videos as they come, each answer logged."""
+
+from __future__ import annotations
+
+from groundswell.predictor.predictor import Prediction, Predictor, TierRange, answer
+from groundswell.predictor.requested import REQUEST_FIELDS, Refusal
+
+__all__ = ["REQUEST_FIELDS", "Prediction", "Predictor", "Refusal", "TierRange", "answer"]

@@ -1,0 +1,75 @@
+"""The features of what was asked, by the same code that training used: history looked up, readings put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from groundswell import past
+from groundswell.calibration.scores import Floats
+from groundswell.frames import MOMENT
+from groundswell.predictor.requested import NO_ID, Requested, readings_of, unread
+from groundswell.records import Window
+from groundswell.stages import features
+from groundswell.stages.features.early import add_early
+from groundswell.stages.features.history import add_history
+from groundswell.stages.maturity import LabelAge
+from groundswell.store.database import Database
+from groundswell.store.readings import readings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inputs:
+    """What can be answered, with its features, shape (rows, features)."""
+
+    requested: Requested
+    values: Floats
+
+
+def observed_inputs(requested: Requested) -> Inputs:
+    """Return the features of window `observed`: what the counters say."""
+    rows = requested.rows.with_columns(pl.lit(None, MOMENT).alias("created_at"))
+    return Inputs(requested, features.matrix(rows))
+
+
+def forecast_inputs(database: Database, requested: Requested, window: Window, label: LabelAge, at: datetime) -> Inputs:
+    """Return the features of a forecast window; videos that were not read within it are refused."""
+    past.refresh(database, label)
+    # A video without an id is like no other: its line stands for it.
+    own = pl.concat_str("platform", pl.lit(":"), "platform_video_id")
+    nameless = pl.concat_str(pl.lit("request:"), pl.col("line").cast(pl.String))
+    moment = pl.min_horizontal(pl.col("posted_at") + window.age, pl.max_horizontal("posted_at", pl.lit(at, MOMENT)))
+    rows = requested.rows.with_columns(
+        pl.when(pl.col("platform_video_id") == NO_ID).then(nameless).otherwise(own).alias("key"),
+        moment.alias("moment"),
+    )
+    if window is not Window.PUBLISH:
+        rows = add_early(rows, _readings(database, rows, at), window.age)
+        missing = requested.rows.join(rows, on="line", how="anti")["line"].to_list()
+        requested = requested.refuse(missing, unread(window))
+    known = add_history(rows, past.look_up(database, rows, label), label.age)
+    stated = _stated_followers(at)
+    return Inputs(requested, features.matrix(known.with_columns(stated), features.of_window(window)))
+
+
+def _readings(database: Database, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Return the readings of the rows: those they bring, and those that are stored."""
+    named = rows.filter(pl.col("platform_video_id") != NO_ID)["key"].unique().to_list()
+    brought = readings_of(rows, at)
+    return pl.concat([brought, readings(database, named).select(brought.columns)]) if named else brought
+
+
+#: A request about a video posted within this time speaks of its posting.
+_JUST_POSTED = timedelta(hours=1)
+
+
+def _stated_followers(at: datetime) -> pl.Expr:
+    """Return followers as the request states them, where they were known at the moment of prediction; else as stored.
+
+    A request without a scrape time speaks of now, which is later than the posting of an older video.
+    """
+    stated_at = pl.coalesce("scraped_at", pl.lit(at, MOMENT))
+    timely = (stated_at <= pl.col("moment")) | (pl.col("posted_at") >= pl.lit(at - _JUST_POSTED, MOMENT))
+    return pl.coalesce(pl.when(timely).then("author_followers"), "followers").alias("followers")

@@ -1,0 +1,134 @@
+"""What was asked: request objects in, usable rows out, and for every other a refusal that says what to send instead."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from groundswell.frames import MOMENT, RawChunk
+from groundswell.records import Window
+from groundswell.stages.ingest import REASONS, Cleaned, clean
+
+#: What a request calls each canonical column.
+REQUEST_FIELDS = {
+    "platform": "platform",
+    "platformVideoId": "platform_video_id",
+    "author": "author",
+    "authorFollowers": "author_followers",
+    "description": "description",
+    "views": "views",
+    "likes": "likes",
+    "shares": "shares",
+    "comments": "comments",
+    "saves": "saves",
+    "soundName": "sound_name",
+    "hashtags": "hashtags",
+    "durationSeconds": "duration_seconds",
+    "postedAt": "posted_at",
+    "scrapedAt": "scraped_at",
+}
+#: Stands in for the id of a video that is only planned or described.
+NO_ID = "-"
+#: How far ahead a video may be planned.
+PLANNED_AHEAD = timedelta(days=366)
+_CORRECT = "Correct the field and send this video again."
+_DESCRIBE = "Window `observed` describes a video by its counters: give `views` (1 or more) and `likes`."
+_POSTED = "Give `postedAt`, and `views` as read within the window, or the id of a video whose readings are stored."
+_READ = (
+    "Give `views` with `scrapedAt` within the window, or the id of a video whose readings are stored; "
+    "`publish` needs no reading."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one video got no prediction, and what to send instead."""
+
+    error: str
+    hint: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Requested:
+    """The usable videos, each with its position as `line`, and a refusal for every other position."""
+
+    rows: pl.DataFrame
+    refusals: dict[int, Refusal]
+
+    def refuse(self, lines: Sequence[int], refusal: Refusal) -> Requested:
+        """Return the request with the videos of these positions refused."""
+        return Requested(
+            self.rows.filter(~pl.col("line").is_in(list(lines))), self.refusals | dict.fromkeys(lines, refusal)
+        )
+
+
+def read_request(videos: Sequence[Mapping[str, Any]], window: Window, at: datetime) -> Requested:
+    """Return what can be answered in the window; a video for `publish` may be planned, the others lie in the past."""
+    ahead = PLANNED_AHEAD if window is Window.PUBLISH else timedelta(0)
+    cleaned = _clean(videos, at + ahead)
+    requested = Requested(cleaned.frame, _refusals(cleaned, window)).refuse(
+        [line for line, video in enumerate(videos) if not isinstance(video, Mapping)],
+        Refusal("A video must be a JSON object.", _POSTED if window.is_forecast else _DESCRIBE),
+    )
+    if window is Window.OBSERVED:
+        return _with_counters(requested)
+    if window is Window.PUBLISH:
+        return _planned(requested, at)
+    rows = requested.rows
+    undated = rows.filter(pl.col("posted_at").is_null())["line"].to_list()
+    return requested.refuse(undated, Refusal("postedAt is missing.", _POSTED))
+
+
+def readings_of(rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Return the counters of the rows as readings, taken when they say so, else now."""
+    counters = ("views", "likes", "comments", "shares", "saves", "author_followers")
+    moment = pl.coalesce("scraped_at", pl.lit(at, MOMENT)).alias("observed_at")
+    return rows.filter(pl.col("views").is_not_null()).select("key", moment, *counters)
+
+
+def unread(window: Window) -> Refusal:
+    """Return the refusal of a video that was not read within the window."""
+    return Refusal(f"There is no reading of this video within {window.value} of its posting.", _READ)
+
+
+def _clean(videos: Sequence[Mapping[str, Any]], until: datetime) -> Cleaned:
+    objects = [video if isinstance(video, Mapping) else {} for video in videos]
+    columns = {
+        column: [video.get(name, video.get(column)) for video in objects] for name, column in REQUEST_FIELDS.items()
+    }
+    # The rules of ingest hold for requests too, but a video that is only planned or described needs no id.
+    given = columns["platform_video_id"]
+    columns["platform_video_id"] = [NO_ID if value is None or value == "" else value for value in given]
+    return clean(RawChunk("videos", list(range(len(videos))), columns, []), "request", until)
+
+
+def _refusals(cleaned: Cleaned, window: Window) -> dict[int, Refusal]:
+    names = {column: name for name, column in REQUEST_FIELDS.items()}
+    reasons = dict(REASONS)
+    if window is Window.PUBLISH:
+        reasons["future_date"] = f"The time lies more than {PLANNED_AHEAD.days} days ahead."
+    return {
+        rejection.line: Refusal(
+            f"{names.get(rejection.field, rejection.field)}={rejection.value}: {reasons[rejection.reason]}", _CORRECT
+        )
+        for rejection in cleaned.rejections
+    }
+
+
+def _with_counters(requested: Requested) -> Requested:
+    rows = requested.rows
+    unseen = rows.filter(pl.col("views").fill_null(0) == 0)["line"].to_list()
+    unliked = rows.filter(pl.col("views") > 0, pl.col("likes").is_null())["line"].to_list()
+    return requested.refuse(unliked, Refusal("likes is missing.", _DESCRIBE)).refuse(
+        unseen, Refusal("views is missing or 0.", _DESCRIBE)
+    )
+
+
+def _planned(requested: Requested, at: datetime) -> Requested:
+    """Return the videos with a planned time: now, where none is given."""
+    planned = pl.coalesce("posted_at", pl.lit(at, MOMENT)).alias("posted_at")
+    return dataclasses.replace(requested, rows=requested.rows.with_columns(planned))
