@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from groundswell.cli import app
 from groundswell.settings import Settings, variable
+from groundswell.stages.features import FORECAST, OBSERVED
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares the two. -->\n"
@@ -21,6 +23,12 @@ _COMMANDS = """# Commands
 Every command takes `--help`, and `--json`, which prints one JSON object on stdout; progress and logs go to stderr.
 The exit code is 0, or 1 with `error:` and `hint:` on stderr, or 2 for wrong usage. A retrain or audit that was
 `skipped` exits 0; `already_running` and `failed` exit 1.
+"""
+_FEATURES = """# Features
+
+Each is one declaration in `stages/features`, from which training, serving and this page are made. A line takes those
+known at its window or before. In the forecast windows a feature may be unknown: a creator's first video has no median
+before it. Those of `observed` are clipped to [0, 1].
 """
 _SETTINGS = """# Settings
 
@@ -40,12 +48,25 @@ def main() -> None:
 
 def documents() -> dict[str, str]:
     """Return the text of each document by its name."""
-    return {"commands.md": commands(), "settings.md": settings()}
+    return {"commands.md": commands(), "features.md": features(), "settings.md": settings()}
 
 
 def commands() -> str:
     """Return the reference of all commands."""
     return "\n".join([_NOTE + _COMMANDS, *(_command(path, command) for path, command in walk())])
+
+
+def features() -> str:
+    """Return the tables of all features: those of the forecast windows and those of `observed`."""
+    parts = [
+        f"## {title}\n\n| name | known at | theme | unit | what it is |\n|---|---|---|---|---|\n"
+        + "".join(
+            f"| `{each.name}` | `{each.known_at.value}` | {each.theme} | {each.unit} | {each.sentence} |\n"
+            for each in catalogue
+        )
+        for title, catalogue in (("Forecast windows", FORECAST), ("Window observed", OBSERVED))
+    ]
+    return "\n".join([_NOTE + _FEATURES, *parts])
 
 
 def settings() -> str:
@@ -109,6 +130,8 @@ def _value(param: Any) -> str:
 def _default(value: Any) -> str:
     if value is None or value is PydanticUndefined or value is False:
         return ""
+    if isinstance(value, timedelta):
+        return f"`{value / timedelta(hours=1):g}h`"
     return f"`{getattr(value, 'value', value)}`"
 
 
@@ -118,12 +141,16 @@ def _values(field: Any) -> str:
         return f" One of {', '.join(f'`{value}`' for value in typing.get_args(field.annotation))}."
     limits = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     said = [
-        f"{words} {getattr(limit, name):g}"
+        f"{words} {_limit(getattr(limit, name))}"
         for limit in field.metadata
         for name, words in limits.items()
         if getattr(limit, name, None) is not None
     ]
     return f" Allowed: {', '.join(said)}." if said else ""
+
+
+def _limit(value: Any) -> str:
+    return f"{value / timedelta(hours=1):g} hours" if isinstance(value, timedelta) else f"{value:g}"
 
 
 def _cell(text: str) -> str:

@@ -25,7 +25,7 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 PLANNED = {name: STORED_VIDEO_SCHEMA[name] for name in ("key", "platform", "author", "description", "sound_name")} | {
     name: STORED_VIDEO_SCHEMA[name] for name in ("hashtags", "duration_seconds", "posted_at")
 }
-READINGS = {
+READINGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "key": pl.String,
     "observed_at": MOMENT,
     **dict.fromkeys(("views", "likes", "comments", "shares"), pl.Int64),
@@ -131,7 +131,7 @@ def readings_of(past: Sequence[Post], seed: int, most: int = 7) -> pl.DataFrame:
 
 
 def outcomes(count: int, seed: int, signal: float, columns: int = 5) -> Outcomes:
-    """Return rows whose log-views hold `signal` times the sum of the columns beside noise; some features are unknown."""
+    """Return rows whose log-views hold `signal` times the sum of the columns; a tenth of the features is unknown."""
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(count, columns))
     log_views = 8 + signal * features.sum(axis=1) + generator.normal(size=count)

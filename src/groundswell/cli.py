@@ -192,7 +192,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each is an option
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH…]", help="Exports and readings; without any, the database.")
     ] = None,
-    window: Annotated[Window, typer.Option("--window", help="How long the video has been watched.")] = Window.PUBLISH,
+    window: WindowOption = Window.OBSERVED,
     as_of: AsOf = None,
     html: Annotated[Path | None, typer.Option("--html", help="Where to write a report with pictures.")] = None,
     format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
@@ -200,7 +200,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each is an option
     label_age_max: Annotated[str | None, typer.Option(help="Age beyond which a reading is no outcome.")] = None,
     json: Json = False,
 ) -> None:
-    """Say how well a window can be forecast: export or database in, honest report out, nothing registered."""
+    """Say how well a window can be predicted: export or database in, honest report out, nothing registered."""
     from groundswell.jobs.backtest import backtest as run
     from groundswell.jobs.collection import exported_collection, stored_collection
     from groundswell.printing_backtest import backtest as view

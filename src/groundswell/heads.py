@@ -30,13 +30,15 @@ from groundswell.estimators.regressions import (
 
 SETTINGS: dict[str, Any] = {
     "learning_rate": 0.05,
-    "num_leaves": 15,
     "min_data_in_leaf": 30,
     "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
 }
+#: Leaves of a tree: few for the classifier, whose five trees a round say much already, and for few rows.
+FEW_LEAVES, MANY_LEAVES = 7, 15
+MANY_ROWS = 10_000
 MAX_ROUNDS = 1_000
 PATIENCE = 40
 #: All rows are more than those a booster was stopped on, and bear a few rounds more.
@@ -137,7 +139,7 @@ def fit_classifier(rows: Outcomes, fitting: Fitting, judging: Outcomes | int) ->
     if isinstance(judging, Outcomes):
         known = judging.where(np.isin(judging.tiers, present))
         judge = Sample(known.features, codes(known.tiers, present))
-    settings = fitting.settings(objective="multiclass", num_class=len(present))
+    settings = fitting.settings(objective="multiclass", num_class=len(present), num_leaves=FEW_LEAVES)
     text = _grown(Sample(rows.features, codes(rows.tiers, present)), settings, fitting, judging, judge)
     return BoostedEstimator(tuple(int(tier) for tier in present), text)
 
@@ -148,7 +150,7 @@ def fit_regression(base: Base, fitting: Fitting, judging: Outcomes | int, errors
     if isinstance(judging, Outcomes):
         judge = Sample(judging.features, judging.log_views, start=base.ridge.expected(judging.features))
     sample = Sample(rows.features, rows.log_views, start=base.expected)
-    text = _grown(sample, fitting.settings(objective="regression"), fitting, judging, judge)
+    text = _grown(sample, fitting.settings(objective="regression", num_leaves=_leaves(rows)), fitting, judging, judge)
     if errors is None and isinstance(judging, Outcomes):
         bare = RegressionEstimator(base.ridge, text, Errors((), ()))
         errors = Errors.of(judging.log_views - bare.expected(judging.features), fitting.log_cuts)
@@ -161,13 +163,17 @@ def fit_ordinal(base: Base, fitting: Fitting, judging: Outcomes | int) -> Ordina
     if isinstance(judging, Outcomes):
         judge = _asked(judging, base.ridge.expected(judging.features), fitting.log_cuts)
     sample = _asked(base.rows, base.expected, fitting.log_cuts)
-    text = _grown(sample, fitting.settings(objective="binary"), fitting, judging, judge)
+    text = _grown(sample, fitting.settings(objective="binary", num_leaves=_leaves(base.rows)), fitting, judging, judge)
     return OrdinalEstimator(base.ridge, text, fitting.log_cuts)
 
 
 def more_rounds(text: str, trees_a_round: int = 1) -> int:
     """Return for how many rounds the refit on all rows is grown."""
     return max(1, math.floor(MORE_ROUNDS * rounds_of(text, trees_a_round)))
+
+
+def _leaves(rows: Outcomes) -> int:
+    return FEW_LEAVES if len(rows) < MANY_ROWS else MANY_LEAVES
 
 
 def _asked(rows: Outcomes, expected: Floats, log_cuts: tuple[float, ...]) -> Sample:

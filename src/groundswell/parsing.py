@@ -161,7 +161,7 @@ _SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "": 3_600
 def duration(value: Any) -> timedelta | None:
     """Return a length of time: `72h`, `8d`, `90 minutes`, ISO 8601 (`PT72H`, `P8D`), or a bare number of hours.
 
-    Raises InvalidValueError `not_a_duration`.
+    Raises ValueError.
 
     >>> duration("8d"), duration(72), duration("PT1H30M"), duration("")
     (datetime.timedelta(days=8), datetime.timedelta(days=3), datetime.timedelta(seconds=5400), None)
@@ -179,7 +179,7 @@ def duration(value: Any) -> timedelta | None:
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
         pass
-    raise InvalidValueError("not_a_duration")
+    raise ValueError(f"{written!r} is no length of time")
 
 
 _ISO_DURATION = re.compile(r"P(?=.)(?:([\d.]+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?")

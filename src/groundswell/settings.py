@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     def _read_duration(cls, value: Any) -> timedelta | None:
         try:
             return parsing.duration(value)
-        except parsing.InvalidValueError:
+        except ValueError:
             raise ValueError("a length of time such as 72h or 3d") from None
 
     @model_validator(mode="after")

@@ -153,9 +153,7 @@ def early_of(read: Sequence[tuple[float, int | None]], hours: float = 24) -> Tol
     return found.to_dicts()[0] if found.height else None
 
 
-@pytest.mark.parametrize(
-    "read", [[], [(-1, 5)], [(25, 5)], [(24.001, 5)], [(-0.001, 5)], [(3, None)]], ids=lambda read: str(read)
-)
+@pytest.mark.parametrize("read", [[], [(-1, 5)], [(25, 5)], [(24.001, 5)], [(-0.001, 5)], [(3, None)]], ids=str)
 def test_a_video_without_a_reading_in_the_window_is_left_out(read: list[tuple[float, int | None]]) -> None:
     assert early_of(read) is None
 

@@ -37,7 +37,7 @@ def spread(values: Sequence[float]) -> float | None:
 
 def weighted(values: Sequence[float], half_life: float) -> float | None:
     """The newest value weighs 1, the one before 0.5^(1/half-life), and so on."""
-    weights = [0.5 ** (age / half_life) for age in range(len(values))][::-1]
+    weights = [math.pow(0.5, age / half_life) for age in range(len(values))][::-1]
     if not values:
         return None
     return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights)
@@ -83,8 +83,11 @@ def slow_history(target: Post, age: timedelta, past: Sequence[Post], followers: 
     told["sound_videos"] = min(len(sounds), 200) or None
     told["sound_total"] = sum(sounds[-200:]) if sounds else None
     told["sound_lift"] = lift(sounds, 200, level)
-    return told | slow_creator(target, here) | slow_hashtags(target, logs, level) | slow_posting(
-        target, moment, past, followers
+    return (
+        told
+        | slow_creator(target, here)
+        | slow_hashtags(target, logs, level)
+        | slow_posting(target, moment, past, followers)
     )
 
 
@@ -135,9 +138,7 @@ def slow_posting(target: Post, moment: datetime, past: Sequence[Post], followers
     times = [
         post["posted_at"]
         for post in past
-        if own[1] is not None
-        and (post["platform"], post["author"]) == own
-        and post["posted_at"] < target["posted_at"]
+        if own[1] is not None and (post["platform"], post["author"]) == own and post["posted_at"] < target["posted_at"]
     ]
     seen = [
         (row["observed_at"], row["author_followers"])
@@ -238,8 +239,7 @@ def test_of_two_readings_of_followers_at_one_moment_the_greater_stays_and_later_
     at = target["posted_at"]
     times = [(at - DAY, 9), (at, 5), (at, 7), (at, 6), (at + timedelta(microseconds=1), 99), (None, 99)]
     seen = [
-        {"platform": "tiktok", "author": "ann", "observed_at": when, "author_followers": count}
-        for when, count in times
+        {"platform": "tiktok", "author": "ann", "observed_at": when, "author_followers": count} for when, count in times
     ]
     seen += [{**row, "platform": "youtube", "author_followers": 1_000} for row in seen]
     assert add_history(targets_of([target]), history_of([], seen), LABEL_AGE)["followers"].to_list() == [7]

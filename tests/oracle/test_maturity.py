@@ -194,9 +194,10 @@ def test_a_video_read_only_before_it_was_posted_cannot_be_used() -> None:
 
 
 def test_without_posting_time_readings_or_videos_there_is_no_outcome() -> None:
-    assert told(*made([(None, [(4 * DAY, 9, 1)]), (None, [])]), ANY_LATER, AS_OF)["maturity"].to_list() == [
-        NO_POSTING_TIME
-    ] * 2
+    assert (
+        told(*made([(None, [(4 * DAY, 9, 1)]), (None, [])]), ANY_LATER, AS_OF)["maturity"].to_list()
+        == [NO_POSTING_TIME] * 2
+    )
     assert outcome_of() == (NOT_READ_SINCE, None, None)
     assert told([], [], ANY_LATER, AS_OF).is_empty()
 

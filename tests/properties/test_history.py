@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -209,8 +210,10 @@ def test_live_equals_training_by_the_database_itself(sqlite_database: Database) 
         past = store_posts.look_up(sqlite_database, frame, LIMITS, LABEL_AGE)
         slow = looked_up(history, target, target["posted_at"])
         assert sorted(past.posts["key"]) == sorted(slow.posts["key"])
-        assert past.tags.select("key", "hashtag").sort("key", "hashtag").equals(
-            slow.tags.select("key", "hashtag").sort("key", "hashtag")
+        assert (
+            past.tags.select("key", "hashtag")
+            .sort("key", "hashtag")
+            .equals(slow.tags.select("key", "hashtag").sort("key", "hashtag"))
         )
         found = History(past.posts, past.tags, history.followers)
         readings = read_at_posting([target])
@@ -230,7 +233,13 @@ def prolific(count: int, apart: timedelta, unread: int = 0) -> tuple[History, Po
         for number, post in enumerate(posts(count, 1))
     ]
     crowd = [
-        {**post, "key": f"crowd{number}", "platform": "tiktok", "views": 5, "posted_at": end - LABEL_AGE - number * MINUTE}
+        {
+            **post,
+            "key": f"crowd{number}",
+            "platform": "tiktok",
+            "views": 5,
+            "posted_at": end - LABEL_AGE - number * MINUTE,
+        }
         for number, post in enumerate(posts(1_100, 2))
     ]
     return history_of([*own, *crowd]), {**own[-1], "key": "planned", "posted_at": end}
@@ -290,7 +299,7 @@ def test_windows_close_in_their_order_and_only_observed_never() -> None:
 
 def test_a_longer_forecast_window_knows_all_that_a_shorter_one_does() -> None:
     known = [features.names(features.of_window(window)) for window in forecast_windows]
-    for shorter, longer in zip(known, known[1:], strict=False):
+    for shorter, longer in pairwise(known):
         assert longer[: len(shorter)] == shorter
 
 

@@ -66,7 +66,9 @@ class BoostedEstimator:
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probability of each tier, shape (rows, 5)."""
-        return spread_over_tiers(boosters.output(self.text, features), self.tiers)
+        # LightGBM says of no rows an array without columns.
+        chances = boosters.output(self.text, features).reshape(len(features), len(self.tiers))
+        return spread_over_tiers(chances, self.tiers)
 
     def content(self) -> dict[str, Any]:
         """Return the estimator as plain JSON types."""

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from groundswell.calibration.scores import likeliest, ranked_probability_score
-from groundswell.errors import RequestError
 from groundswell.heads import Fitting, Outcomes, fit_classifier
+from groundswell.jobs.backtest_observed import backtest_observed
 from groundswell.jobs.collection import Collection
 from groundswell.jobs.forecast_challenger import make_forecast
 from groundswell.jobs.forecast_material import ForecastMaterial, forecast_material
 from groundswell.jobs.forecast_report import DIGITS, describe, report
 from groundswell.jobs.steps import Progress, Steps, silent
-from groundswell.records import Window, as_json, rounded
+from groundswell.records import Decision, Window, as_json, rounded
 from groundswell.settings import Settings
 from groundswell.stages import gate, leakage
 
+#: Somebody waits for a backtest and no champion does: it may take this many times as long as a retrain.
+TIME_LIMITS = 10
 #: Rounds of the learner that is asked what a random split would have claimed.
 RANDOM_SPLIT_ROUNDS = 100
 
@@ -27,16 +29,28 @@ RANDOM_SPLIT_ROUNDS = 100
 def backtest(
     collection: Collection, window: Window, settings: Settings, as_of: datetime, progress: Progress = silent
 ) -> dict[str, Any]:
-    """Return how well the window can be forecast on the collection: what a retrain would have been judged by.
+    """Return how well the window can be told on the collection: what a retrain would have been judged by.
 
-    Raises RequestError for `observed`, TrainingDataError where too few videos have matured.
+    Raises TooFewVideosError where too few videos have matured.
     """
-    if not window.is_forecast:
-        raise RequestError(
-            "A backtest is of a forecast; `observed` describes a video after the fact.",
-            "Give --window publish, 1h, 6h or 24h; `groundswell retrain` reports how good `observed` is.",
-        )
-    steps = Steps(settings.time_limit_seconds * 10, progress)
+    steps = Steps(TIME_LIMITS * settings.time_limit_seconds, progress)
+    told = _forecast(collection, window, settings, as_of, steps) if window.is_forecast else None
+    body, decision = told or backtest_observed(collection, settings, steps)
+    return {
+        "status": "completed",
+        "window": window.value,
+        "source": collection.name,
+        "asOf": as_json(as_of),
+        **rounded(body, DIGITS),
+        "findings": as_json(decision.findings),
+        "decision": as_json(dataclasses.replace(decision, findings=())),
+        "stepSeconds": steps.seconds(),
+    }
+
+
+def _forecast(
+    collection: Collection, window: Window, settings: Settings, as_of: datetime, steps: Steps
+) -> tuple[dict[str, Any], Decision]:
     steps.begin("features")
     material = forecast_material(collection, window, settings, as_of)
     challenger = make_forecast(settings, material, steps)
@@ -52,19 +66,8 @@ def backtest(
         (found,),
         challenger.checks,
     )
-    return {
-        "status": "completed",
-        "window": window.value,
-        "source": collection.name,
-        "asOf": as_json(as_of),
-        **report(challenger),
-        **describe(material),
-        "randomSplit": rounded(split, DIGITS),
-        "findings": as_json(decision.findings),
-        "decision": as_json(dataclasses.replace(decision, findings=())),
-        "trainAccuracy": round(challenger.train_accuracy, DIGITS),
-        "stepSeconds": steps.seconds(),
-    }
+    body = {**report(challenger), **describe(material), "randomSplit": split}
+    return body | {"trainAccuracy": challenger.train_accuracy}, decision
 
 
 def _random_split(settings: Settings, material: ForecastMaterial, steps: Steps) -> dict[str, Any]:

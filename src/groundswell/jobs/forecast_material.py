@@ -96,9 +96,8 @@ def mature_videos(
     unusable = {state: states[state] for state in maturity.UNUSABLE if states.get(state)}
     rejected = {**collection.rejected, **unusable}
     immature = {state: states.get(state, 0) for state in maturity.IMMATURE}
-    refused_rows = sum(count for reason, count in collection.rejected.items() if reason != "unknown_video")
     counts = Counts(
-        videos=posts.height + refused_rows,
+        videos=posts.height + sum(collection.rejected.values()),
         train=0,
         calibration=0,
         embargo=0,

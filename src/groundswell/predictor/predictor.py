@@ -116,7 +116,8 @@ class Predictor:
 
 
 def _retrain_hint(window: Window) -> str:
-    return f"Run `groundswell ingest PATH` and then `groundswell retrain --window {window.value}`."
+    retrain = f"groundswell retrain --window {window.value}" if window.is_forecast else "groundswell retrain"
+    return f"Run `groundswell ingest PATH` and then `{retrain}`."
 
 
 def _predictions(

@@ -101,6 +101,42 @@ CREATOR = (
         "creator",
         "Mean weighted to recent videos, half-life 10 videos.",
     ),
+    _at_publish("creatorLow", pl.col("creator_low"), _LOG, "creator", "Lowest tenth of the last 50."),
+    _at_publish("creatorHigh", pl.col("creator_high"), _LOG, "creator", "Highest tenth of the last 50."),
+    _at_publish("creatorMedianLong", pl.col("creator_median_long"), _LOG, "creator", "Median of the last 50."),
+    _at_publish(
+        "creatorSpreadLong", pl.col("creator_spread_long"), _RATIO, "creator", "Standard deviation of the last 50."
+    ),
+    _at_publish("creatorBestLately", pl.col("creator_best_lately"), _LOG, "creator", "Best of the last 5."),
+    _at_publish("creatorWorstLately", pl.col("creator_worst_lately"), _LOG, "creator", "Weakest of the last 5."),
+    _at_publish(
+        "creatorJustNow",
+        pl.col("creator_just_now"),
+        _LOG,
+        "creator",
+        "Mean weighted to recent videos, half-life 1 video.",
+    ),
+    _at_publish(
+        "creatorLongRun",
+        pl.col("creator_long_run"),
+        _LOG,
+        "creator",
+        "Mean weighted to recent videos, half-life 20 videos.",
+    ),
+    _at_publish(
+        "creatorEngagementLast",
+        pl.col("creator_engagement_last"),
+        "likes a view",
+        "creator",
+        "Likes a view of the creator's last matured video.",
+    ),
+    _at_publish(
+        "creatorEngagementLately",
+        pl.col("creator_engagement_lately"),
+        "likes a view",
+        "creator",
+        "Likes a view of the creator's last 5 matured videos.",
+    ),
     _at_publish(
         "creatorTrend",
         pl.col("creator_last_few") - pl.col("creator_mean"),

@@ -23,7 +23,7 @@ PLATFORM_POSTS = 1_000
 MOST_HASHTAGS = 30
 #: Posts at the platform's level that a sound or a hashtag is smoothed with.
 PRIOR_POSTS = 10
-_RECENT, _LAST_FEW = 20, 5
+_LONG, _RECENT, _LAST_FEW = 50, 20, 5
 
 _log_views = pl.col("log_views")
 _matured_so_far = pl.int_range(1, pl.len() + 1)
@@ -41,10 +41,20 @@ CREATOR: Mapping[str, pl.Expr] = {
     "creator_second_last": _log_views.shift(1),
     "creator_best": _log_views.rolling_max(CREATOR_POSTS, min_samples=1),
     "creator_worst": _log_views.rolling_min(CREATOR_POSTS, min_samples=1),
+    "creator_low": _log_views.rolling_quantile(0.1, "linear", window_size=_LONG, min_samples=1),
+    "creator_high": _log_views.rolling_quantile(0.9, "linear", window_size=_LONG, min_samples=1),
+    "creator_median_long": _log_views.rolling_median(_LONG, min_samples=1),
+    "creator_spread_long": _log_views.rolling_std(_LONG, min_samples=3),
+    "creator_best_lately": _log_views.rolling_max(_LAST_FEW, min_samples=1),
+    "creator_worst_lately": _log_views.rolling_min(_LAST_FEW, min_samples=1),
+    "creator_just_now": _log_views.ewm_mean(half_life=1),
     "creator_weighted": _log_views.ewm_mean(half_life=3),
     "creator_weighted_long": _log_views.ewm_mean(half_life=10),
+    "creator_long_run": _log_views.ewm_mean(half_life=20),
     "creator_matured_at": pl.col("posted_at"),
     "creator_engagement": pl.col("engagement").ewm_mean(half_life=10, ignore_nulls=True),
+    "creator_engagement_last": pl.col("engagement"),
+    "creator_engagement_lately": pl.col("engagement").rolling_mean(_LAST_FEW, min_samples=1),
 }
 SOUND: Mapping[str, pl.Expr] = {
     "sound_videos": _matured_so_far.clip(upper_bound=SOUND_POSTS),
