@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
-    "lambda_l2": 5.0,
+    "lambda_l2": 20.0,
 }
 #: Leaves of a tree: few for the classifier, whose five trees a round say much already, and for few rows.
 FEW_LEAVES, MANY_LEAVES = 7, 15
@@ -62,6 +62,10 @@ class Outcomes:
     def where(self, chosen: Any) -> Outcomes:
         """Return the rows of a mask, a slice or indices."""
         return Outcomes(self.features[chosen], self.tiers[chosen], self.log_views[chosen], self.videos[chosen])
+
+    def once(self) -> Outcomes:
+        """Return the first row of each video."""
+        return self.where(np.unique(self.videos, return_index=True)[1])
 
     def and_also(self, others: Outcomes) -> Outcomes:
         """Return these rows and then the others."""
@@ -103,7 +107,7 @@ def fit_ridge(rows: Outcomes) -> Ridge:
 
 
 def expected_out_of_fold(rows: Outcomes, seed: int) -> Floats:
-    """Return what ridges expected of each row that they were not fitted on."""
+    """Return what ridges expected of rows that they were not fitted on; under ten videos, what the one ridge did."""
     if len(np.unique(rows.videos)) < 2 * FOLDS:
         return fit_ridge(rows).expected(rows.features)
     expected = np.empty(len(rows))

@@ -21,7 +21,9 @@ from groundswell.store import posts as stored
 from groundswell.store.database import Database
 from groundswell.store.readings import readings
 
-_LIMITS = stored.Limits(CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
+#: Posts between the posting and the end of its window are looked up beside those that are counted.
+_BETWEEN = 100
+_LIMITS = stored.Limits(CREATOR_POSTS + _BETWEEN, CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
 #: An outcome is stored as soon as it is read; that its video has matured by the moment is asked when it is looked up.
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 

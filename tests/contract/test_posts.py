@@ -23,7 +23,7 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAYS_3 = timedelta(days=3)
 STATE = State(259_200, None, 7)
-LIMITS = Limits(author=6, sound=4, tag=3, platform=9)
+LIMITS = Limits(author=6, matured=5, sound=4, tag=3, platform=9)
 
 
 # --- what is stored -----------------------------------------------------------------------------------------------
@@ -397,7 +397,9 @@ def slowly(some: pl.DataFrame, tags: pl.DataFrame, wanted: pl.DataFrame, limits:
         by_sound = [
             row for row in matured if want["sound_name"] is not None and row["sound_name"] == want["sound_name"]
         ]
-        chosen = by_author[: limits.author] + by_sound[: limits.sound] + matured[: limits.platform]
+        own = [row for row in by_author if row in matured]
+        chosen = by_author[: limits.author] + own[: limits.matured]
+        chosen += by_sound[: limits.sound] + matured[: limits.platform]
         found |= {row["key"] for row in chosen}
         for tag in want["hashtags"] or ():
             tagged = [row for row in matured if tag in tags_of.get(row["key"], ())][: limits.tag]
@@ -441,10 +443,10 @@ def test_limits_take_the_newest_and_then_the_greatest_key(database: Database) ->
     some = pl.DataFrame(rows, schema=POSTS_SCHEMA, orient="row")
     tags = some.select("platform", pl.lit("fyp").alias("hashtag"), "posted_at", "key")
     posts.write(database, some, tags, STATE, everything=True)
-    past = posts.look_up(database, targets_of(target()), Limits(2, 2, 2, 2), DAYS_3)
+    past = posts.look_up(database, targets_of(target()), Limits(2, 2, 2, 2, 2), DAYS_3)
     assert past.posts["key"].to_list() == past.tags["key"].to_list() == ["tiktok:z", "tiktok:a"]
     early = targets_of(target(NOON - timedelta(microseconds=1)))
-    past = posts.look_up(database, early, Limits(2, 2, 2, 2), DAYS_3)
+    past = posts.look_up(database, early, Limits(2, 2, 2, 2, 2), DAYS_3)
     assert past.posts["key"].to_list() == ["tiktok:z", "tiktok:a"]  # the author's, which need not have matured
     assert past.tags.is_empty()
 
@@ -496,7 +498,7 @@ def test_every_look_up_goes_by_an_index(postgres_database: Database) -> None:
     posts.look_up(postgres_database, targets_of(target()), LIMITS, DAYS_3)
     posts.followers(postgres_database, targets_of(target()))
     sa.event.remove(postgres_database.engine, "before_cursor_execute", remember)
-    assert len(asked) == 5
+    assert len(asked) == 6
     with postgres_database.read() as connection:
         connection.exec_driver_sql("set local enable_seqscan = off")
         for statement, parameters in asked:

@@ -204,7 +204,7 @@ def test_errors_are_kept_as_even_quantiles() -> None:
 
 def test_without_error_the_expected_tier_is_sure() -> None:
     errors = Errors.of(np.zeros(1), (1.0, 2.0, 3.0, 4.0))
-    assert errors.probabilities(np.array([0.5, 1.5, 2.5, 3.5, 4.5])).round(9).tolist() == np.eye(5).tolist()
+    assert errors.probabilities(np.array([0.5, 1.5, 2.5, 3.5, 4.5])).round(4).tolist() == np.eye(5).tolist()
 
 
 answers = st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=6).map(np.array)
@@ -436,9 +436,6 @@ def test_few_rows_try_only_simple_learners(signal: float) -> None:
     assert lift(rows, 160, 40) < (-0.3 if signal else 0.1)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="shares of little weight are left out, and the line alone gives outliers no chance"
-)
 def test_few_rows_of_heavy_tails_call_nothing_impossible_that_happens() -> None:
     for seed in range(2):
         generator = np.random.default_rng(seed)

@@ -149,6 +149,7 @@ def looked_up(history: History, target: Post, moment: datetime) -> History:
     labelled = pl.col("views").is_not_null() & (pl.col("posted_at") <= matured)
     found = [
         newest(here, is_known("author", target) & (pl.col("posted_at") <= posted), LIMITS.author),
+        newest(here, is_known("author", target) & labelled, LIMITS.matured),
         newest(here, is_known("sound_name", target) & labelled, LIMITS.sound),
         newest(here, labelled, LIMITS.platform),
     ]
@@ -251,27 +252,19 @@ def assert_live_equals_training(history: History, target: Post) -> None:
     assert_close(told([target], live, window, readings), told([target], history, window, readings))
 
 
-counts_immature = pytest.mark.xfail(
-    strict=True, reason="look_up counts posts without an outcome among the creator's 500, training only matured ones"
-)
-
-
 @pytest.mark.parametrize("unread", [0, 3], ids=["all read", "a third unread"])
 def test_live_equals_training_for_a_creator_of_no_more_posts_than_are_looked_up(unread: int) -> None:
     assert_live_equals_training(*prolific(500, DAY, unread))
 
 
-@counts_immature
 def test_live_equals_training_for_a_creator_of_more_posts_than_are_looked_up() -> None:
     assert_live_equals_training(*prolific(700, DAY))
 
 
-@counts_immature
 def test_live_equals_training_for_a_creator_a_third_of_whose_many_posts_have_no_outcome() -> None:
     assert_live_equals_training(*prolific(900, DAY, unread=3))
 
 
-@counts_immature
 def test_live_equals_training_for_a_creator_of_more_posts_in_a_month_than_are_looked_up() -> None:
     assert_live_equals_training(*prolific(700, HOUR))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from groundswell.calibration.scores import Floats
+from groundswell.calibration.scores import Floats, Tiers
 from groundswell.estimators.estimator import Estimator, finite
 
 
@@ -26,6 +26,15 @@ class TierShares:
     def content(self) -> dict[str, Any]:
         """Return the estimator as plain JSON types."""
         return {"kind": self.kind, "shares": self.shares}
+
+    @classmethod
+    def of(cls, tiers: Tiers) -> TierShares:
+        """Return the shares of the tiers.
+
+        >>> TierShares.of(np.array([1, 1, 2, 5])).shares
+        (0.5, 0.25, 0.0, 0.0, 0.25)
+        """
+        return cls(tuple((np.bincount(tiers, minlength=6)[1:] / len(tiers)).tolist()))
 
     @classmethod
     def from_content(cls, content: dict[str, Any], _features: int) -> TierShares:

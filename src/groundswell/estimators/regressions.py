@@ -19,6 +19,8 @@ FARTHEST = 5.0
 #: Quantiles of the errors that are kept, and the kernel's width as a share of their spread.
 ERROR_QUANTILES = 200
 _BANDWIDTH = 0.15
+#: Errors beyond those seen so far do occur: no tier is ever quite impossible.
+_SMALLEST = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Errors:
         width = _BANDWIDTH * errors.std() + 1e-6
         below = np.stack([_share_below(cut - expected, errors, width) for cut in self.log_cuts], axis=1)
         edges = np.hstack([np.zeros((len(expected), 1)), below, np.ones((len(expected), 1))])
-        return np.asarray(np.diff(edges, axis=1))
+        return np.asarray((1 - 5 * _SMALLEST) * np.diff(edges, axis=1) + _SMALLEST)
 
     @classmethod
     def of(cls, errors: Floats, log_cuts: tuple[float, ...]) -> Self:

@@ -34,7 +34,9 @@ SMALLEST_WEIGHT = 0.03
 #: What the weights are before any calibration row has spoken, and how many rows that is worth.
 EXPECTED_WEIGHTS = {"boosted": 0.5, "boostedOrdinal": 0.5}
 EXPECTED_ROWS = 30
-#: Under this many training rows trees are not tried: a line through the past does better.
+#: A blend must beat the tier shares on the calibration rows by this many standard errors, or they are what is said.
+LEAST_LEAD = 2.0
+#: Under this many training videos trees are not tried: a line through the past does better.
 FEWEST_ROWS_FOR_TREES = 300
 #: Fits that run at once, each on threads of its own.
 AT_ONCE = 2
@@ -67,13 +69,13 @@ def train_forecast(training: Outcomes, calibration: Outcomes, lessons: Outcomes,
     calibration videos when all rows are.
 
     The weights are those of greatest likelihood there; the tier shares take part, so that a line that knows nothing
-    ends at them. Temperature and reach are found on the same rows; then the learners are refitted on both parts.
+    ends at them alone. Temperature and reach are found on the same rows; then the learners are refitted on both parts.
     """
     known = lessons.where(np.isin(lessons.videos, training.videos))
     tried = _try_learners(base_of(training.and_also(known), fitting.seed), calibration, fitting)
     chances = [learner.probabilities(calibration.features) for learner in tried]
     rows = np.arange(len(calibration))
-    weights = _without_small(_weights(tried, np.stack([p[rows, calibration.tiers - 1] for p in chances], axis=1)))
+    weights = _weights(tried, np.stack([p[rows, calibration.tiers - 1] for p in chances], axis=1))
     mixed = np.asarray(sum(weight * p for weight, p in zip(weights, chances, strict=True)))
     calibrator = choose_temperature(mixed, calibration.tiers)
     everything = training.and_also(calibration).and_also(lessons)
@@ -96,9 +98,10 @@ def train_forecast(training: Outcomes, calibration: Outcomes, lessons: Outcomes,
 
 
 def _try_learners(base: Base, calibration: Outcomes, fitting: Fitting) -> list[Estimator]:
-    shares = np.bincount(base.rows.tiers, minlength=6)[1:] / len(base.rows)
-    simple: list[Estimator] = [TierShares(tuple(shares.tolist())), fit_linear(base, fitting)]
-    if len(base.rows) < FEWEST_ROWS_FOR_TREES:
+    simple: list[Estimator] = [TierShares.of(base.rows.once().tiers), fit_linear(base, fitting)]
+    known = np.unique(base.rows.tiers)
+    few = len(np.unique(base.rows.videos)) < FEWEST_ROWS_FOR_TREES
+    if few or len(known) < 2 or not np.isin(calibration.tiers, known).any():
         return simple
     return simple + _at_once(
         [
@@ -116,6 +119,8 @@ def _refit(tried: Sequence[Estimator], weights: Floats, base: Base, fitting: Fit
 
 def _again(learner: Estimator, weight: float, base: Base, fitting: Fitting) -> Estimator:
     match learner:
+        case TierShares():
+            return TierShares.of(base.rows.once().tiers)
         case LinearEstimator():
             return fit_linear(base, fitting)
         case RegressionEstimator():
@@ -134,8 +139,13 @@ def _at_once(fits: Sequence[Callable[[], Estimator]]) -> list[Estimator]:
 
 
 def _weights(tried: Sequence[Estimator], likelihoods: Floats) -> Floats:
+    """Return the weight of each learner; all of it is the tier shares' (the first) where nothing clearly beats them."""
     expected = np.array([EXPECTED_WEIGHTS.get(learner.kind, 0.0) for learner in tried])
-    return blend_weights(likelihoods, 1.0 + EXPECTED_ROWS * expected)
+    weights = _without_small(blend_weights(likelihoods, 1.0 + EXPECTED_ROWS * expected))
+    lead = np.log(likelihoods @ weights) - np.log(likelihoods[:, 0])
+    if lead.mean() < LEAST_LEAD * lead.std() / np.sqrt(len(lead)):
+        return np.asarray(np.eye(len(tried))[0])
+    return weights
 
 
 def _without_small(weights: Floats) -> Floats:

@@ -58,9 +58,10 @@ class State:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """How many of the newest posts are looked up: of an author, with a sound, with a hashtag, on a platform."""
+    """How many of the newest posts are looked up: of an author (any, or with an outcome), with a sound, and so on."""
 
-    author: int = 500
+    author: int = 600
+    matured: int = 500
     sound: int = 200
     tag: int = 50
     platform: int = 1_000
@@ -126,18 +127,20 @@ def look_up(database: Database, targets: pl.DataFrame, limits: Limits, label_age
     """Return what was known, at the moment of each target, of other posts of its author, sound, hashtags and platform.
 
     Targets have platform, author, sound_name, hashtags (a list or null) and moment (UTC). Looked up are the newest
-    posts of the author up to the moment, with or without an outcome, and those with an outcome of the sound, of each
-    hashtag and of the platform up to the moment less the label age; of posts of one time the greater key comes first.
-    What is found for several targets is returned together.
+    posts of the author up to the moment, with or without an outcome, and those with an outcome of the author, of the
+    sound, of each hashtag and of the platform up to the moment less the label age; of posts of one time the greater
+    key comes first. What is found for several targets is returned together.
     """
     rows = targets.select("platform", "author", "sound_name", "hashtags", "moment").rows()
     authors = ((platform, author, moment) for platform, author, _, _, moment in rows)
+    matured = ((platform, author, moment - label_age) for platform, author, _, _, moment in rows)
     sounds = ((platform, sound, moment - label_age) for platform, _, sound, _, moment in rows)
     hashtags = ((platform, tag, moment - label_age) for platform, *_, tags, moment in rows for tag in tags or ())
     platforms = ((platform, "", moment - label_age) for platform, *_, moment in rows)
     with database.read() as connection:
         posts = [
             *_newest(connection, _POSTS.format(where="p.author = {name}"), authors, limits.author),
+            *_newest(connection, _POSTS.format(where=f"p.author = {{name}} and {_HAS}"), matured, limits.matured),
             *_newest(connection, _POSTS.format(where=f"p.sound_name = {{name}} and {_HAS}"), sounds, limits.sound),
             *_newest(connection, _POSTS.format(where=_HAS), platforms, limits.platform),
         ]

@@ -202,3 +202,12 @@ def test_without_signal_it_holds_and_is_not_worse_than_the_tier_shares(seed: int
     shares = body["baselines"]["tierShares"]["logLoss"]["value"]
     assert body["metrics"]["logLoss"]["value"] <= shares + 0.01
     assert body["slices"]["seenCreators"] is None or body["slices"]["seenCreators"]["n"] == 0
+
+
+def test_a_backtest_of_observed_has_the_same_form(tmp_path: Path) -> None:
+    body = of(made_up(300), tmp_path, Window.OBSERVED)
+    assert set(body) >= {"n", "metrics", "baselines", "lift", "slices", "findings", "decision", "topFeatures"}
+    counts = body["n"]
+    parts = ("train", "calibration", "embargo", "holdout", "immature", "withoutReading", "olderLeftOut", "rejected")
+    assert sum(counts[name] for name in parts) == counts["videos"] == 300
+    assert set(body["metrics"]) >= METRICS

@@ -52,7 +52,7 @@ CREATOR: Mapping[str, pl.Expr] = {
     "creator_weighted_long": _log_views.ewm_mean(half_life=10),
     "creator_long_run": _log_views.ewm_mean(half_life=20),
     "creator_matured_at": pl.col("posted_at"),
-    "creator_engagement": pl.col("engagement").ewm_mean(half_life=10, ignore_nulls=True),
+    "creator_engagement": pl.col("engagement").ewm_mean(half_life=10, ignore_nulls=True).forward_fill(),
     "creator_engagement_last": pl.col("engagement"),
     "creator_engagement_lately": pl.col("engagement").rolling_mean(_LAST_FEW, min_samples=1),
 }
@@ -116,7 +116,7 @@ def add_history(targets: pl.DataFrame, history: History, label_age: timedelta) -
     rows = _hashtags(rows, _matured(history.tags, label_age))
     rows = _posting(rows, history.posts, label_age)
     rows = _followers(rows, history.followers)
-    smoothed = _smoothed("sound").alias("sound_lift")
+    smoothed = _smoothed("sound").round(_DIGITS).alias("sound_lift")
     return rows.sort("row").drop("row").with_columns(smoothed)
 
 
@@ -135,7 +135,7 @@ def _last_before(
     """Return the rows with the value that each computation had when the last post matured before their moment."""
     known = matured.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in by))
     values = known.select(
-        *by, "matured_at", *(_rounded(expression.over(by)).alias(name) for name, expression in running.items())
+        *by, "matured_at", *(expression.over(by).alias(name) for name, expression in running.items())
     ).unique([*by, "matured_at"], keep="last", maintain_order=True)
     return _as_of(rows, values, ("moment", "matured_at"), by)
 
@@ -169,8 +169,8 @@ def _hashtags(rows: pl.DataFrame, matured: pl.DataFrame) -> pl.DataFrame:
     lift = _smoothed("hashtag")
     told = found.group_by("row").agg(
         lift.mean().round(_DIGITS).alias("hashtag_lift"),
-        lift.max().alias("hashtag_lift_best"),
-        lift.min().alias("hashtag_lift_worst"),
+        lift.max().round(_DIGITS).alias("hashtag_lift_best"),
+        lift.min().round(_DIGITS).alias("hashtag_lift_worst"),
         pl.col("hashtag_videos").fill_null(0).log1p().mean().round(_DIGITS).alias("hashtag_uses"),
     )
     return rows.join(told, on="row", how="left")
@@ -180,11 +180,6 @@ def _smoothed(entity: str) -> pl.Expr:
     """Return the mean log-views above the platform's level, shrunk as if PRIOR_POSTS posts stood at the level."""
     count, total = pl.col(f"{entity}_videos").fill_null(0), pl.col(f"{entity}_total").fill_null(0.0)
     return (total - count * pl.col("platform_level")) / (count + PRIOR_POSTS)
-
-
-def _rounded(expression: pl.Expr) -> pl.Expr:
-    """Return a number without the digits of a running sum that depend on where it began; anything else as it is."""
-    return expression
 
 
 def _days_since(moment: str) -> pl.Expr:
@@ -211,8 +206,8 @@ def _posting(rows: pl.DataFrame, posts: pl.DataFrame, label_age: timedelta) -> p
     rows = _as_of(rows, counts.rename({"count": "posts_before_month"}), ("month_before", "counted_at"), by)
     posted = pl.col("posts").fill_null(0)
     return rows.with_columns(
-        (posted - pl.col("posts_matured").fill_null(0)).alias("immature_posts"),
-        (posted - pl.col("posts_before_month").fill_null(0)).alias("posts_lately"),
+        (posted - pl.col("posts_matured").fill_null(0)).clip(0, CREATOR_POSTS).alias("immature_posts"),
+        (posted - pl.col("posts_before_month").fill_null(0)).clip(0, CREATOR_POSTS).alias("posts_lately"),
         posted.clip(upper_bound=CREATOR_POSTS).alias("creator_posts"),
         _days_since("last_posted_at").alias("days_since_post"),
         _days_since("creator_matured_at").alias("days_since_matured"),
@@ -220,9 +215,9 @@ def _posting(rows: pl.DataFrame, posts: pl.DataFrame, label_age: timedelta) -> p
 
 
 def _followers(rows: pl.DataFrame, followers: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with the creator's followers as last observed by their moment, where the row has none itself."""
+    """Return the rows with the creator's followers as last observed by their moment."""
     by = ("platform", "author")
-    known = followers.filter(pl.col("author").is_not_null(), pl.col("observed_at").is_not_null()).sort(
+    known = followers.filter(pl.all_horizontal(pl.col("author", "observed_at", "author_followers").is_not_null())).sort(
         "observed_at", "author_followers"
     )
     latest = known.select(*by, "observed_at", pl.col("author_followers").alias("followers")).unique(
