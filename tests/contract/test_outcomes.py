@@ -20,6 +20,23 @@ ANN = "00000000-0000-0000-0000-000000000001"
 ANALYSIS = "00000000-0000-0000-0000-000000000002"
 
 
+#: A prediction as it is logged, but for its id.
+PREDICTION = {
+    "predicted_at": SINCE,
+    "window": "observed",
+    "platform": "tiktok",
+    "platform_video_id": "7",
+    "model_version": 1,
+    "calibration_version": None,
+    "tier": 3,
+    "probabilities": [0.1, 0.2, 0.4, 0.2, 0.1],
+    "score": 50.0,
+    "calibrated_score": 50.0,
+    "features": {"shareRate": 0.25},
+    "input": {"views": 100, "description": "né\u2028"},
+}
+
+
 def add_outcome(database: Database, **values: Any) -> None:
     row = {"id": str(uuid.uuid4()), "predicted_score": 40, "actual_score": 60, "created_at": UNTIL, **values}
     with database.begin() as connection:
@@ -28,23 +45,34 @@ def add_outcome(database: Database, **values: Any) -> None:
 
 def add_prediction(database: Database, score: float = 55.5) -> str:
     prediction_id = str(uuid.uuid4())
-    row = {
-        "id": prediction_id,
-        "predicted_at": SINCE,
-        "window": "observed",
-        "platform": "tiktok",
-        "platform_video_id": "7",
-        "model_version": 1,
-        "calibration_version": None,
-        "tier": 3,
-        "probabilities": [0.1, 0.2, 0.4, 0.2, 0.1],
-        "score": score,
-        "calibrated_score": score,
-        "features": {"shareRate": 0.25},
-        "input": {"views": 100, "description": "né\u2028"},
-    }
+    row = PREDICTION | {"id": prediction_id, "score": score, "calibrated_score": score}
     predictions.log(database, [row])
     return prediction_id
+
+
+def test_the_ranges_of_matured_predictions_are_counted_by_window(database: Database) -> None:
+    for window, low, high, tier in (
+        ("publish", 2, 4, 4),
+        ("publish", 4, 4, 4),
+        ("publish", 1, 3, 4),
+        ("publish", None, None, 4),
+        ("6h", 5, 5, 4),
+        ("6h", 1, 5, None),
+    ):
+        prediction_id = str(uuid.uuid4())
+        row = PREDICTION | {"id": prediction_id, "window": window, "range_low": low, "range_high": high}
+        predictions.log(database, [row])
+        outcomes.record(
+            database,
+            prediction_id=prediction_id,
+            actual_views=1000,
+            actual_tier=tier,
+            actual_score=70.0,
+            matured_at=UNTIL,
+            at=UNTIL,
+        )
+    assert outcomes.ranges_held(database, SINCE, UNTIL) == {"6h": (1, 0), "publish": (3, 2)}
+    assert outcomes.ranges_held(database, UNTIL + timedelta(seconds=1), UNTIL + timedelta(days=1)) == {}
 
 
 def mature(database: Database, prediction_id: str, score: float | None, at: datetime = UNTIL) -> None:

@@ -107,7 +107,17 @@ def test_a_live_request_sees_what_training_saw(database: Database, tmp_path: Pat
     _, learnt, _ = mature_videos(stored_collection(database), window, quick(), AS_OF)
     catalogue = features.of_window(window)
     planned = learnt.select(
-        *("key", "platform", "author", "description", "sound_name", "hashtags", "duration_seconds", "posted_at", "moment")
+        *(
+            "key",
+            "platform",
+            "author",
+            "description",
+            "sound_name",
+            "hashtags",
+            "duration_seconds",
+            "posted_at",
+            "moment",
+        )
     )
     numbers = np.random.default_rng(1).choice(learnt.height, 25, replace=False)
     for number in [*numbers.tolist(), 0, learnt.height - 1]:
@@ -122,7 +132,17 @@ def test_many_requests_at_once_see_what_each_alone_sees(database: Database, tmp_
     past.refresh(database, LABEL)
     _, learnt, _ = mature_videos(stored_collection(database), Window.PUBLISH, quick(), AS_OF)
     asked = learnt[::7].select(
-        *("key", "platform", "author", "description", "sound_name", "hashtags", "duration_seconds", "posted_at", "moment")
+        *(
+            "key",
+            "platform",
+            "author",
+            "description",
+            "sound_name",
+            "hashtags",
+            "duration_seconds",
+            "posted_at",
+            "moment",
+        )
     )
     together = add_history(asked, past.look_up(database, asked, LABEL), LABEL.age)
     assert differing(together, learnt[::7], features.of_window(Window.PUBLISH)) == []

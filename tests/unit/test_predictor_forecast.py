@@ -85,7 +85,7 @@ def values(context: Context, prediction: Prediction, window: Window = Window.PUB
 
 
 def known(value: Any) -> bool:
-    return value is not None and value == value
+    return value is not None and not math.isnan(value)
 
 
 # --- publish ------------------------------------------------------------------------------------------------------
@@ -102,7 +102,9 @@ def test_a_plan_is_enough_and_the_history_is_looked_up(context: Context) -> None
     assert found.reasons is None
     seen = values(context, found)
     assert seen["creatorVideos"] > 0
-    assert all(known(seen[name]) for name in ("creatorMedian", "soundLift", "hashtagLift", "platformLevel", "followers"))
+    assert all(
+        known(seen[name]) for name in ("creatorMedian", "soundLift", "hashtagLift", "platformLevel", "followers")
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,9 +129,9 @@ def test_a_plan_is_enough_and_the_history_is_looked_up(context: Context) -> None
         ({"postedAt": iso(AS_OF - 60 * DAY)}, []),
         ({"views": 5, "likes": 1}, []),
     ],
-    ids=lambda given: ",".join(f"{name}={str(value)[:12]}" for name, value in given.items())
-    if isinstance(given, dict)
-    else "",
+    ids=lambda given: (
+        ",".join(f"{name}={str(value)[:12]}" for name, value in given.items()) if isinstance(given, dict) else ""
+    ),
 )
 def test_what_a_plan_leaves_out_is_unknown(context: Context, changed: dict[str, Any], unknown: list[str]) -> None:
     found = predicted(context, PLAN | changed)
@@ -187,7 +189,9 @@ def test_a_time_without_a_zone_is_utc(context: Context) -> None:
 
 
 def test_a_plan_in_the_past_knows_nothing_that_came_later(context: Context) -> None:
-    early, late = (values(context, predicted(context, PLAN | {"postedAt": iso(AS_OF - days * DAY)})) for days in (100, 1))
+    early, late = (
+        values(context, predicted(context, PLAN | {"postedAt": iso(AS_OF - days * DAY)})) for days in (100, 1)
+    )
     assert 0 < early["creatorVideos"] < late["creatorVideos"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from groundswell.calibration.scores import Floats
 from groundswell.records import Estimate
@@ -63,6 +64,19 @@ def _estimate(value: float, drawn: Floats, n: int) -> Estimate:
         return Estimate(value, None, None, n)
     low, high = np.quantile(finite, [0.025, 0.975])
     return Estimate(value, float(low), float(high), n)
+
+
+def share_of(hits: int, rows: int) -> Estimate:
+    """Return a share with its 95 % score interval, for rows that are independent.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+
+    >>> found = share_of(8, 10)
+    >>> found.value, round(found.low, 2), round(found.high, 2), found.n
+    (0.8, 0.49, 0.94, 10)
+    """
+    interval = binomtest(hits, rows).proportion_ci(method="wilson")
+    return Estimate(hits / rows, float(interval.low), float(interval.high), rows)
 
 
 def clustered_mean(values: Floats, clusters: Clusters) -> tuple[float, float, float]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from groundswell.calibration.intervals import share_of
+from groundswell.calibration.ranges import PROMISED
 from groundswell.errors import GroundswellError
 from groundswell.jobs.context import Context, Report
 from groundswell.jobs.steps import Progress, Steps, silent
@@ -88,6 +90,7 @@ def _run(context: Context, as_of: datetime, days: int, steps: Steps) -> dict[str
         "bins": rounded(as_json(found.bins), 4),
         "totalSamples": found.total_samples,
         "leftOut": pairs.left_out,
+        "ranges": _ranges(context, as_of - timedelta(days=days), as_of),
         "plattRefitted": platt is not None,
         "plattParams": as_json(platt) if platt else None,
         "plattActive": found.fit.active,
@@ -95,6 +98,16 @@ def _run(context: Context, as_of: datetime, days: int, steps: Steps) -> dict[str
         "calibrationVersion": version,
         "auditedAt": as_json(as_of),
         "stepSeconds": steps.seconds(),
+    }
+
+
+def _ranges(context: Context, since: datetime, until: datetime) -> dict[str, Any]:
+    """Return for each window the share of matured predictions whose tier lay in the range that was stated."""
+    found = outcomes.ranges_held(context.database, since, until)
+    estimates = {window: share_of(held, total) for window, (total, held) in found.items()}
+    return {
+        window: {"promised": PROMISED, "coverage": rounded(as_json(estimate), 4)}
+        for window, estimate in estimates.items()
     }
 
 

@@ -164,6 +164,8 @@ def _records(found: Sequence[Prediction], rows: pl.DataFrame, values: Floats, at
             "model_version": prediction.model_version,
             "calibration_version": prediction.calibration_version,
             "tier": prediction.tier,
+            "range_low": prediction.range.low,
+            "range_high": prediction.range.high,
             "probabilities": list(prediction.probabilities),
             "score": prediction.score,
             "calibrated_score": prediction.calibrated_score,

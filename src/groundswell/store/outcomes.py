@@ -63,6 +63,25 @@ def pairs(database: Database, since: datetime, until: datetime) -> Pairs:
     return Pairs(pl.concat([part.frame for part in parts], rechunk=True), sum(part.left_out for part in parts))
 
 
+def ranges_held(database: Database, since: datetime, until: datetime) -> dict[str, tuple[int, int]]:
+    """Return for each window how many matured predictions of the time stated a range of tiers, and how many held.
+
+    Counted are outcomes created from `since` to `until`, without deleted ones.
+    """
+    own, matured = _predictions.c, _matured.c
+    held = sa.case((matured.actual_tier.between(own.range_low, own.range_high), 1), else_=0)
+    statement = (
+        sa.select(own.window, sa.func.count(), sa.func.sum(held))
+        .select_from(_matured.join(_predictions, own.id == matured.prediction_id))
+        .where(matured.actual_tier.is_not(None), own.range_low.is_not(None), matured.deleted_at.is_(None))
+        .where(matured.created_at >= since, matured.created_at <= until)
+        .group_by(own.window)
+        .order_by(own.window)
+    )
+    with database.read() as connection:
+        return {window: (int(total), int(kept)) for window, total, kept in connection.execute(statement)}
+
+
 def count(database: Database) -> int:
     """Return how many outcomes the user's table holds, without the deleted ones."""
     statement = sa.select(sa.func.count()).select_from(_outcomes).where(_outcomes.c.deleted_at.is_(None))

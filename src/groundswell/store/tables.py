@@ -180,6 +180,8 @@ predictions = sa.Table(
     sa.Column("model_version", sa.Integer, nullable=False),
     sa.Column("calibration_version", sa.Integer),
     sa.Column("tier", sa.Integer, nullable=False),
+    sa.Column("range_low", sa.Integer),
+    sa.Column("range_high", sa.Integer),
     sa.Column("probabilities", JsonText, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("calibrated_score", sa.Float, nullable=False),

@@ -180,12 +180,9 @@ def test_a_label_that_is_a_function_of_a_feature_holds(monkeypatch: pytest.Monke
 def test_re_uploads_in_the_holdout_hold(tmp_path: Path) -> None:
     rows = sorted(made_up(ROWS).videos, key=lambda row: str(row["posted_at"]))
     traits = ("platform", "author", "description", "duration_seconds", "views", "likes")
-    known = [
-        row for row in rows[:300] if row["author"] and row["duration_seconds"] and len(row["description"]) > 25
-    ]
+    known = [row for row in rows[:300] if row["author"] and row["duration_seconds"] and len(row["description"]) > 25]
     copies = [
-        {**row, **{name: known[number % len(known)][name] for name in traits}}
-        for number, row in enumerate(rows[-200:])
+        {**row, **{name: known[number % len(known)][name] for name in traits}} for number, row in enumerate(rows[-200:])
     ]
     body = of(MadeUp([*rows[:-200], *copies], ()), tmp_path)
     copied = finding(body, "L4")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from groundswell.errors import NoChampionError
-from groundswell.jobs import forecast_challenger, models
+from groundswell.jobs import models
 from groundswell.jobs.backtest import backtest
 from groundswell.jobs.collection import stored_collection
 from groundswell.jobs.context import Context
@@ -20,7 +20,7 @@ from groundswell.jobs.ingest import ingest
 from groundswell.jobs.retrain import retrain
 from groundswell.model import model_from_bytes
 from groundswell.records import ModelVersion, Window
-from groundswell.stages import features
+from groundswell.stages import features, merit
 from groundswell.store import posts, registry
 from groundswell.store.database import Database
 from tests.made_up import context_of, crown
@@ -230,7 +230,7 @@ def test_a_failed_run_leaves_everything(
     def fails(*_: Any) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(forecast_challenger.merit, "find_ceiling", fails)
+    monkeypatch.setattr(merit, "find_ceiling", fails)
     report = retrain(trained, Window.PUBLISH, AS_OF)
     assert (report.status, report.body["error"]) == ("failed", "Training failed: ZeroDivisionError: planted")
     assert content(trained, without=("runs", "leases", "sqlite_sequence")) == before

@@ -1,4 +1,4 @@
-"""The posts and their hashtags, in which the history of a planned video is looked up."""
+"""Posts and hashtags, in which the history of a planned video is looked up; the tier range of a prediction."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    # SQLite has no schemas, and an alteration is not translated as a creation is.
+    schema = tables.SCHEMA if op.get_bind().dialect.name == "postgresql" else None
+    for name in ("range_low", "range_high"):
+        op.add_column("predictions", sa.Column(name, sa.Integer), schema=schema)
     op.create_table(
         "posts",
         sa.Column("key", tables.ordered_text, primary_key=True),
