@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,11 @@ def history_100k() -> list[Row]:
     """History of every video of a collection, and how time and memory grow to twenty times as many."""
     few = _posts(FEW)
     _add_history(few)
-    short = seconds(lambda: _add_history(few))
+    short = _least_seconds(lambda: _add_history(few), 5)
     many = _posts(MANY)
     before = resident_megabytes()
-    start = time.perf_counter()
     peak = peak_megabytes(lambda: _add_history(many)) - before
-    long = time.perf_counter() - start
+    long = _least_seconds(lambda: _add_history(many), 2)
     ratio, allowed = long / short, 1.5 * MANY * math.log(MANY) / (FEW * math.log(FEW))
     return [
         Row("history features of 100,000 videos", "< 5 s", f"{short:.2f} s", short < 5),
@@ -62,6 +61,11 @@ def history_100k() -> list[Row]:
         ),
         Row("… peak memory beyond the input", "for scale", f"{peak:,.0f} MB", True),
     ]
+
+
+def _least_seconds(call: Callable[[], object], runs: int) -> float:
+    """Return the seconds of the quickest call: growth is the work's, not that of whoever else is on the machine."""
+    return min(seconds(call, runs=1) for _ in range(runs))
 
 
 def _add_history(posts: pl.DataFrame) -> pl.DataFrame:
@@ -120,12 +124,13 @@ def publish_retrain() -> list[Row]:
         taken = time.perf_counter() - start
         context.database.dispose()
     steps = ", ".join(f"{name} {spent:.1f}" for name, spent in body["stepSeconds"].items())
+    mature = sum(body["n"][part] for part in ("train", "calibration", "embargo", "holdout"))
     return [
         Row(
-            f"retrain --window publish, {body['videoCount']:,} mature videos",
+            f"retrain --window publish, {mature:,} mature videos",
             "< 30 s",
             f"{taken:.1f} s ({body['status']})",
-            taken < 30 and body["videoCount"] >= MATURE and body["status"] in {"completed", "skipped"},
+            taken < 30 and mature == MATURE and body["status"] == "completed",
         ),
         Row("… its steps, in seconds", "for scale", steps, True),
     ]

@@ -119,7 +119,7 @@ def test_a_live_request_sees_what_training_saw(database: Database, tmp_path: Pat
             "moment",
         )
     )
-    numbers = np.random.default_rng(1).choice(learnt.height, 25, replace=False)
+    numbers = np.random.default_rng(1).choice(learnt.height, 10, replace=False)
     for number in [*numbers.tolist(), 0, learnt.height - 1]:
         own = planned[number : number + 1]
         live = own if window is Window.PUBLISH else add_early(own, readings(database, own["key"].to_list()), window.age)

@@ -43,12 +43,12 @@ SIX = Window.HOUR_6
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    """A context with 700 stored videos and champions of `publish` and 6h: look, do not teach."""
+    """A context with 500 stored videos and champions of `publish` and 6h: look, do not teach."""
     home = tmp_path_factory.mktemp("home")
     database = Database(f"sqlite:///{home / 'groundswell.db'}")
     database.prepare()
     made = context_of(home, database, min_rows=100)
-    ingest(database, made.settings, made_up(700).write(home / "exports"), as_of=AS_OF)
+    ingest(database, made.settings, made_up(500).write(home / "exports"), as_of=AS_OF)
     for window in (Window.PUBLISH, SIX):
         assert retrain(made, window, AS_OF).status == "completed"
     yield made

@@ -208,7 +208,7 @@ def _percent(share: float) -> str:
 def _champion(standing: Standing, comparison: Comparison | None, policy: Policy) -> Check:
     title = "Not worse than the champion"
     if standing is Standing.FIRST:
-        return _finding(CHAMPION, title, None, "no champion exists, so the floor alone decides"), ""
+        return _finding(CHAMPION, title, None, "no champion exists to compare with"), ""
     if standing is Standing.LIVE_OVER_FALLBACK:
         said = "the champion is a fallback model, which a model of live rows replaces on the floor alone"
         return _finding(CHAMPION, title, None, said), ""

@@ -41,10 +41,10 @@ SKIPPED = {
 
 @pytest.fixture(scope="module")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
-    """A home with 700 stored videos and a champion of `publish` (version 1), and what its retrain answered."""
+    """A home with 450 stored videos and a champion of `publish` (version 1), and what its retrain answered."""
     home = tmp_path_factory.mktemp("trained")
-    context = opened(home)
-    ingest(context.database, context.settings, made_up(700).write(home / "exports"), as_of=AS_OF)
+    context = opened(home, min_rows=100)
+    ingest(context.database, context.settings, made_up(450).write(home / "exports"), as_of=AS_OF)
     body = retrain(context, Window.PUBLISH, AS_OF).body
     context.database.dispose()
     return home, body
@@ -54,7 +54,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
 def trained(trained_home: tuple[Path, Body], tmp_path: Path) -> Iterator[Context]:
     """A context of a copy of that home."""
     shutil.copytree(trained_home[0], tmp_path / "copy")
-    context = opened(tmp_path / "copy")
+    context = opened(tmp_path / "copy", min_rows=100)
     yield context
     context.database.dispose()
 
@@ -67,7 +67,7 @@ def opened(home: Path, **settings: Any) -> Context:
 
 def changed(context: Context, **settings: Any) -> Context:
     """Return the context with other settings."""
-    return context_of(context.settings.home, context.database, **settings)
+    return context_of(context.settings.home, context.database, **{"min_rows": 100, **settings})
 
 
 def champion(context: Context, window: Window = Window.PUBLISH) -> ModelVersion:
@@ -117,7 +117,7 @@ def test_a_retrain_says_what_a_backtest_of_the_database_says(trained_home: tuple
 
 
 def test_a_second_retrain_is_compared_with_the_champion(trained: Context) -> None:
-    ingest(trained.database, trained.settings, newer(trained, 400), as_of=AS_OF + 90 * DAY)
+    ingest(trained.database, trained.settings, newer(trained, 300), as_of=AS_OF + 90 * DAY)
     report = retrain(trained, Window.PUBLISH, AS_OF + 90 * DAY)
     (finding,) = [one for one in report.body["decision"]["findings"] if one["code"] == "G5"]
     assert "ΔRPS against champion 1" in finding["explanation"]
@@ -158,7 +158,7 @@ def test_lines_are_independent(trained: Context) -> None:
     with pytest.raises(NoChampionError):
         models.rollback(trained, Window.HOUR_6)
     observed = crown(trained, always(3))
-    six = retrain(changed(trained, min_rows=100), Window.HOUR_6, AS_OF).body
+    six = retrain(trained, Window.HOUR_6, AS_OF).body
     assert (six["status"], six["window"]) == ("completed", "6h")
     crown(trained, always(4))
     number = six["modelVersion"]
@@ -192,7 +192,7 @@ def test_an_empty_database_is_skipped(context: Context) -> None:
 
 def test_a_dry_run_writes_nothing(trained: Context) -> None:
     before = content(trained, without=("runs", "leases", "sqlite_sequence"))
-    report = retrain(changed(trained, min_rows=100), Window.HOUR_6, AS_OF, dry_run=True)
+    report = retrain(trained, Window.HOUR_6, AS_OF, dry_run=True)
     assert (report.status, report.body["dryRun"], report.body["modelVersion"]) == ("completed", True, None)
     assert content(trained, without=("runs", "leases", "sqlite_sequence")) == before
 
@@ -201,7 +201,7 @@ def test_a_held_challenger_leaves_the_champion(trained: Context) -> None:
     with trained.database.begin() as connection:
         connection.exec_driver_sql("delete from snapshots")
         connection.exec_driver_sql("delete from scraped_videos")
-    noise = without_signal(700).write(trained.settings.home / "noise")
+    noise = without_signal(450).write(trained.settings.home / "noise")
     ingest(trained.database, trained.settings, noise, as_of=AS_OF)
     artifact = champion(trained).artifact
     report = retrain(trained, Window.PUBLISH, AS_OF)
@@ -248,4 +248,4 @@ def test_what_can_be_looked_up_is_stored_by_a_retrain(trained: Context) -> None:
     assert (state.label_age_seconds, state.label_age_max_seconds) == (259_200, None)
     with trained.database.read() as connection:
         stored = connection.exec_driver_sql("select count(*) from posts").scalar()
-    assert stored == 700
+    assert stored == 450
