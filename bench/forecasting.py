@@ -172,8 +172,9 @@ def live_in_database(database: Database) -> list[Row]:
         "postedAt": at.isoformat(),
     }
 
+    requested = read_request([planned], Window.PUBLISH, at)
+
     def one() -> Floats:
-        requested = read_request([planned], Window.PUBLISH, at)
         return forecast_inputs(database, requested, Window.PUBLISH, LabelAge(LABEL_AGE), at).values
 
     for _ in range(10):

@@ -29,13 +29,15 @@ from groundswell.estimators.regressions import (
 )
 
 SETTINGS: dict[str, Any] = {
-    "learning_rate": 0.05,
     "min_data_in_leaf": 30,
     "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 20.0,
 }
+#: Step of a round: many rows bear larger ones, and would otherwise take too long.
+SMALL_STEP, LARGE_STEP = 0.05, 0.1
+VERY_MANY_ROWS = 25_000
 #: Leaves of a tree: few for the classifier, whose five trees a round say much already, and for few rows.
 FEW_LEAVES, MANY_LEAVES = 7, 15
 MANY_ROWS = 10_000
@@ -82,9 +84,10 @@ class Fitting:
     threads: int
     check: Check
 
-    def settings(self, **own: Any) -> dict[str, Any]:
-        """Return LightGBM's settings for one of the boosters."""
-        return {**SETTINGS, "seed": self.seed, "num_threads": self.threads, **own}
+    def settings(self, rows: Outcomes, **own: Any) -> dict[str, Any]:
+        """Return LightGBM's settings for one of the boosters on so many rows."""
+        step = SMALL_STEP if len(rows) < VERY_MANY_ROWS else LARGE_STEP
+        return {**SETTINGS, "learning_rate": step, "seed": self.seed, "num_threads": self.threads, **own}
 
 
 def fit_ridge(rows: Outcomes) -> Ridge:
@@ -143,7 +146,7 @@ def fit_classifier(rows: Outcomes, fitting: Fitting, judging: Outcomes | int) ->
     if isinstance(judging, Outcomes):
         known = judging.where(np.isin(judging.tiers, present))
         judge = Sample(known.features, codes(known.tiers, present))
-    settings = fitting.settings(objective="multiclass", num_class=len(present), num_leaves=FEW_LEAVES)
+    settings = fitting.settings(rows, objective="multiclass", num_class=len(present), num_leaves=FEW_LEAVES)
     text = _grown(Sample(rows.features, codes(rows.tiers, present)), settings, fitting, judging, judge)
     return BoostedEstimator(tuple(int(tier) for tier in present), text)
 
@@ -154,7 +157,9 @@ def fit_regression(base: Base, fitting: Fitting, judging: Outcomes | int, errors
     if isinstance(judging, Outcomes):
         judge = Sample(judging.features, judging.log_views, start=base.ridge.expected(judging.features))
     sample = Sample(rows.features, rows.log_views, start=base.expected)
-    text = _grown(sample, fitting.settings(objective="regression", num_leaves=_leaves(rows)), fitting, judging, judge)
+    text = _grown(
+        sample, fitting.settings(rows, objective="regression", num_leaves=_leaves(rows)), fitting, judging, judge
+    )
     if errors is None and isinstance(judging, Outcomes):
         bare = RegressionEstimator(base.ridge, text, Errors((), ()))
         errors = Errors.of(judging.log_views - bare.expected(judging.features), fitting.log_cuts)
@@ -167,7 +172,9 @@ def fit_ordinal(base: Base, fitting: Fitting, judging: Outcomes | int) -> Ordina
     if isinstance(judging, Outcomes):
         judge = _asked(judging, base.ridge.expected(judging.features), fitting.log_cuts)
     sample = _asked(base.rows, base.expected, fitting.log_cuts)
-    text = _grown(sample, fitting.settings(objective="binary", num_leaves=_leaves(base.rows)), fitting, judging, judge)
+    text = _grown(
+        sample, fitting.settings(base.rows, objective="binary", num_leaves=_leaves(base.rows)), fitting, judging, judge
+    )
     return OrdinalEstimator(base.ridge, text, fitting.log_cuts)
 
 

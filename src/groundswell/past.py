@@ -53,7 +53,7 @@ def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> Histo
         pl.col("hashtags").list.head(MOST_HASHTAGS).list.eval(pl.element().str.to_lowercase()).list.unique()
     )
     found = stored.look_up(database, asked, _LIMITS, label.age)
-    return History(found.posts, found.tags, stored.followers(database, asked))
+    return History(found.posts, found.tags, stored.followers(database, asked, CREATOR_POSTS))
 
 
 def _state(label: LabelAge, snapshot: int) -> stored.State:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.acceptance.conftest import CRON
 from tests.acceptance.process import Place, Server, serving
-from tests.made_up_forecast import AS_OF, DAY, HOUR, iso, made_up
+from tests.made_up_forecast import AS_OF, DAY, EASY, HOUR, iso, made_up
 
 BEARER = {"authorization": f"Bearer {CRON}"}
-SETTINGS = {"GROUNDSWELL_MIN_ROWS": "100", "CRON_SECRET": CRON}
+SETTINGS = {f"GROUNDSWELL_{name.upper()}": str(value) for name, value in EASY.items()} | {"CRON_SECRET": CRON}
 EXPORTS = ("exports/videos.parquet", "exports/readings.parquet")
 WINDOWS = ("publish", "6h")
 ANSWER = {"predictionId", "window", "tier", "probabilities", "range", "score", "calibratedScore", "reasons"} | {

@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 
 from groundswell.calibration import metrics, scores
 from groundswell.calibration.scores import Floats, Tiers
-from groundswell.stages.evaluate import Holdout, evaluate
+from groundswell.stages.evaluate import Holdout, creator_medians, evaluate, yardsticks
 from tests.made_up import forecasts, law
 
 TIERS = [1, 2, 3, 4, 5]
@@ -139,7 +139,8 @@ def test_an_evaluation_reports_every_metric_under_its_own_name() -> None:
     views = np.random.default_rng(2).lognormal(tiers, 1.0)
     training, training_authors = np.array([3, 3, 3, 1, 5, 5]), ["ann", "ann", "bob", "bob", None, None]
     authors = [None if row % 7 == 0 else ("ann", "bob", "eve")[row % 3] for row in range(400)]
-    found = evaluate(probabilities, Holdout(tiers, views, authors), training, training_authors, draws=100, seed=0)
+    against = yardsticks(training, 400, {"creatorMedian": creator_medians(authors, training, training_authors)})
+    found = evaluate(probabilities, Holdout(tiers, views, authors), against, draws=100, seed=0)
     predicted = probabilities.argmax(axis=1) + 1
     rows = list(zip(probabilities, tiers, strict=True))
     expected: dict[str, Any] = {

@@ -17,7 +17,7 @@ from groundswell.calibration.reliability import expected_calibration_error, reli
 from groundswell.jobs.material import Material, Side, live_material
 from groundswell.records import Estimate
 from groundswell.stages import features, gate
-from groundswell.stages.evaluate import Holdout, evaluate
+from groundswell.stages.evaluate import Holdout, creator_medians, evaluate, yardsticks
 from groundswell.stages.labels import Label, views_cut_points
 from groundswell.stages.split import stratified
 from tests.made_up import law, stored, stored_rows
@@ -54,9 +54,9 @@ def test_metrics_stay_in_their_bounds_and_intervals_around_them(rows: Any, train
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     tiers, authors = np.array([tier for _, tier, _ in rows]), [author for *_, author in rows]
     holdout = Holdout(tiers, np.arange(len(rows), dtype=float), authors)
-    found = evaluate(
-        probabilities, holdout, np.array([tier for _, tier, _ in training]), [row[2] for row in training], 100, 0
-    )
+    learnt = np.array([tier for _, tier, _ in training])
+    medians = creator_medians(authors, learnt, [row[2] for row in training])
+    found = evaluate(probabilities, holdout, yardsticks(learnt, len(rows), {"creatorMedian": medians}), 100, 0)
     bounds = {"qwk": (-1, 1), "spearman": (-1, 1), "logLoss": (0, 34.6), "brier": (0, 2)}
     for measured in (found.metrics, *found.baselines.values()):
         for name, estimate in measured.items():

@@ -23,7 +23,7 @@ from groundswell.stages.maturity import LabelAge
 from groundswell.store import tables
 from groundswell.store.database import Database
 from tests.made_up import context_of
-from tests.made_up_forecast import AS_OF, DAY, HOUR, iso, made_up, written
+from tests.made_up_forecast import AS_OF, DAY, EASY, HOUR, iso, made_up, written
 
 #: What a plan has.
 PLAN: dict[str, Any] = {
@@ -47,7 +47,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     home = tmp_path_factory.mktemp("home")
     database = Database(f"sqlite:///{home / 'groundswell.db'}")
     database.prepare()
-    made = context_of(home, database, min_rows=100)
+    made = context_of(home, database, **EASY)
     ingest(database, made.settings, made_up(500).write(home / "exports"), as_of=AS_OF)
     for window in (Window.PUBLISH, SIX):
         assert retrain(made, window, AS_OF).status == "completed"
@@ -355,7 +355,6 @@ def test_good_and_bad_are_answered_in_order(context: Context) -> None:
     assert alone.probabilities == pytest.approx(first.probabilities)
 
 
-@pytest.mark.xfail(reason="predictor/inputs.py: videos of one id in a request share their readings", strict=True)
 def test_two_readings_of_one_video_in_a_request_are_answered_each_for_itself(context: Context) -> None:
     read = [POSTED_VIDEO | {"views": views, "scrapedAt": iso(POSTED + HOUR)} for views in (10, 10**6)]
     both = ask(context, *read, window=SIX)

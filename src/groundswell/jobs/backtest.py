@@ -35,7 +35,7 @@ def backtest(
     """
     steps = Steps(TIME_LIMITS * settings.time_limit_seconds, progress)
     told = _forecast(collection, window, settings, as_of, steps) if window.is_forecast else None
-    body, decision = told or backtest_observed(collection, settings, steps)
+    body, decision = told or backtest_observed(collection, settings, as_of, steps)
     return {
         "status": "completed",
         "window": window.value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ FEWEST_VIDEOS = 50
 _ORDER = ("observed_at", "views")
 
 
-def backtest_observed(collection: Collection, settings: Settings, steps: Steps) -> tuple[dict[str, Any], Decision]:
+def backtest_observed(
+    collection: Collection, settings: Settings, as_of: datetime, steps: Steps
+) -> tuple[dict[str, Any], Decision]:
     """Return the body of the report and the decision; raises TooFewVideosError."""
     steps.begin("features")
-    videos = newest_videos(collection, settings.max_rows)
+    videos = newest_videos(collection, settings.max_rows, as_of)
     if videos.height < FEWEST_VIDEOS:
         raise TooFewVideosError(
             f"Only {videos.height:,} videos have views and likes, {FEWEST_VIDEOS} are needed.", "Give more videos."
@@ -47,12 +50,12 @@ def backtest_observed(collection: Collection, settings: Settings, steps: Steps) 
     return _body(challenger, material, collection, settings), decision
 
 
-def newest_videos(collection: Collection, most: int) -> pl.DataFrame:
-    """Return the newest usable videos, each with the counters of its newest reading, as `corpus.newest` would."""
-    last = collection.readings.sort(*_ORDER, nulls_last=False, maintain_order=True).unique(
-        "key", keep="last", maintain_order=True
-    )
-    joined = collection.posts.join(last, on="key")
+def newest_videos(collection: Collection, most: int, as_of: datetime) -> pl.DataFrame:
+    """Return the newest usable videos by then, with the counters of their newest reading, as `corpus.newest` would."""
+    until = pl.lit(as_of, MOMENT)
+    known = collection.readings.filter(pl.col("observed_at").fill_null(until) <= until)
+    last = known.sort(*_ORDER, nulls_last=False, maintain_order=True).unique("key", keep="last", maintain_order=True)
+    joined = collection.posts.filter(pl.col("posted_at").fill_null(until) <= until).join(last, on="key")
     usable = joined.filter(pl.col("views") > 0, pl.col("likes").is_not_null())
     newest = usable.sort("posted_at", "key", descending=True, nulls_last=True).head(most)
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in STORED_VIDEO_SCHEMA.items() if name not in newest]
@@ -114,7 +117,7 @@ def _all(material: Material) -> dict[str, Any]:
 
 
 def _counts(collection: Collection, material: Material, selection: int) -> dict[str, Any]:
-    refused = sum(count for reason, count in collection.rejected.items() if reason != "unknown_video")
+    refused = sum(collection.rejected.values())
     videos, used = collection.posts.height + refused, len(material.training) + len(material.holdout)
     return {
         "videos": videos,

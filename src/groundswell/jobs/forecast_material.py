@@ -128,6 +128,8 @@ def forecast_material(collection: Collection, window: Window, settings: Settings
     kept, older = _newest(parts, settings.forecast_max_rows)
     training = np.concatenate([kept.train, kept.calibration])
     posted = rows["posted_at"]
+    if len(np.unique(label.tiers(views[training]))) < 2:
+        raise TooFewVideosError("The videos before the holdout are all of one tier: there is nothing to tell.", _WAIT)
     return ForecastMaterial(
         source=LIVE,
         training=_side(rows, training, window, label),

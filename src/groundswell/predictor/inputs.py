@@ -37,12 +37,12 @@ def observed_inputs(requested: Requested) -> Inputs:
 def forecast_inputs(database: Database, requested: Requested, window: Window, label: LabelAge, at: datetime) -> Inputs:
     """Return the features of a forecast window; videos that were not read within it are refused."""
     past.refresh(database, label)
-    # A video without an id is like no other: its line stands for it.
     own = pl.concat_str("platform", pl.lit(":"), "platform_video_id")
-    nameless = pl.concat_str(pl.lit("request:"), pl.col("line").cast(pl.String))
     moment = pl.min_horizontal(pl.col("posted_at") + window.age, pl.max_horizontal("posted_at", pl.lit(at, MOMENT)))
     rows = requested.rows.with_columns(
-        pl.when(pl.col("platform_video_id") == NO_ID).then(nameless).otherwise(own).alias("key"),
+        pl.when(pl.col("platform_video_id") != NO_ID).then(own).alias("stored_as"),
+        # A video may be asked about twice, and one without an id is like no other: each line stands for itself.
+        pl.col("line").cast(pl.String).alias("key"),
         moment.alias("moment"),
     )
     if window is not Window.PUBLISH:
@@ -55,10 +55,13 @@ def forecast_inputs(database: Database, requested: Requested, window: Window, la
 
 
 def _readings(database: Database, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """Return the readings of the rows: those they bring, and those that are stored."""
-    named = rows.filter(pl.col("platform_video_id") != NO_ID)["key"].unique().to_list()
+    """Return the readings of the rows, under the key of each: those they bring, and those that are stored."""
     brought = readings_of(rows, at)
-    return pl.concat([brought, readings(database, named).select(brought.columns)]) if named else brought
+    named = rows.filter(pl.col("stored_as").is_not_null()).select("key", "stored_as")
+    if named.is_empty():
+        return brought
+    stored = readings(database, named["stored_as"].unique().to_list())
+    return pl.concat([brought, stored.rename({"key": "stored_as"}).join(named, on="stored_as").select(brought.columns)])
 
 
 #: A request about a video posted within this time speaks of its posting.

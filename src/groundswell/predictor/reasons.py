@@ -49,7 +49,9 @@ def explain(model: Model, features: Sequence[Feature], values: Floats) -> list[t
             points = float(by_theme[row, number])
             if abs(points) < SMALLEST:
                 continue
-            column = max(members[themes[number]], key=lambda n: abs(by_feature[row, n]))
+            # The feature that is named must pull the way its theme does.
+            pull = np.sign(points) * by_feature[row]
+            column = max(members[themes[number]], key=lambda n: pull[n])
             reasons.append(_reason(features[column], points, float(own[column]), float(typical[column])))
         found.append(tuple(reasons))
     return found
@@ -67,16 +69,16 @@ def _effects(model: Model, values: Floats, typical: Floats, groups: Sequence[Seq
 
 def _reason(feature: Feature, points: float, value: float, typical: float) -> Reason:
     known, usual = (None if np.isnan(number) else number for number in (value, typical))
-    said = (
-        f"{points:+.1f} points by {feature.theme}: {feature.sentence.rstrip('.').lower()} {_shown(known, feature.unit)}"
-    )
+    told = feature.sentence.rstrip(".")
+    told = told if told[:2].isupper() else told[0].lower() + told[1:]
     return Reason(
         theme=feature.theme,
         points=round(points, 2),
         feature=feature.name,
         value=known if known is None else round(known, 6),
         typical=usual if usual is None else round(usual, 6),
-        text=f"{said}, typical {_shown(usual, feature.unit)}",
+        text=f"{points:+.1f} points by {feature.theme}: {told}: {_shown(known, feature.unit)}, "
+        f"typical {_shown(usual, feature.unit)}",
     )
 
 
@@ -90,6 +92,8 @@ def _shown(value: float | None, unit: str) -> str:
         return "unknown"
     if unit.startswith("log(1 + "):
         return f"{np.expm1(value):,.0f} {unit.removeprefix('log(1 + ').removesuffix(')')}"
+    if unit == "0 or 1":
+        return "yes" if value else "no"
     if unit == "log ratio":
         return f"{np.exp(value):.2f} times"
     return f"{value:,.4g} {unit}"

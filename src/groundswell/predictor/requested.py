@@ -111,6 +111,8 @@ def _refusals(cleaned: Cleaned, window: Window) -> dict[int, Refusal]:
     reasons = dict(REASONS)
     if window is Window.PUBLISH:
         reasons["future_date"] = f"The time lies more than {PLANNED_AHEAD.days} days ahead."
+    elif window.is_forecast:
+        reasons["future_date"] += " A planned video is asked about in the window `publish`."
     return {
         rejection.line: Refusal(
             f"{names.get(rejection.field, rejection.field)}={rejection.value}: {reasons[rejection.reason]}", _CORRECT

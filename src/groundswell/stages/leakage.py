@@ -24,6 +24,8 @@ _FEWEST_KNOWN = 30
 REUPLOADS = 0.01
 #: Rows that a probe learns from at most: it only asks which features the function needs.
 _PROBE_ROWS = 5_000
+#: How many of the most related columns are tried as all that is needed.
+_SET_SIZES = (4, 8, 16)
 _PROBE_ROUNDS = 60
 _PROBE_INVERSE_RIDGE = 1_000.0
 
@@ -56,15 +58,27 @@ def _label_function(training: Part, holdout: Part, names: Sequence[str], estimat
 
 
 def _smallest_set(training: Part, holdout: Part, kind: str, check: Check) -> list[int]:
-    """Return the columns left by backward elimination, the least related to the tier tried first."""
+    """Return the columns left by backward elimination, the least related to the tier tried first.
+
+    It begins with the few most related columns that do as well as all of them, where there are such.
+    """
     training = training.where(np.arange(len(training)) % (1 + len(training) // _PROBE_ROWS) == 0)
-    kept = list(range(training.features.shape[1]))
-    reference = _probe(training, holdout, kept, kind, check)
-    for column in _least_related_first(training):
+    everything = range(training.features.shape[1])
+    reference = _probe(training, holdout, list(everything), kind, check)
+    order = _least_related_first(training)
+    kept = next(
+        (
+            found
+            for size in _SET_SIZES
+            if _probe(training, holdout, found := order[-size:], kind, check) >= reference - NEGLIGIBLE
+        ),
+        order,
+    )
+    for column in list(kept):
         rest = [other for other in kept if other != column]
         if rest and _probe(training, holdout, rest, kind, check) >= reference - NEGLIGIBLE:
             kept = rest
-    return kept
+    return sorted(kept)
 
 
 def _least_related_first(rows: Part) -> list[int]:

@@ -32,7 +32,11 @@ def readings(database: Database, keys: list[str] | None = None) -> pl.DataFrame:
     Of several readings of a video at one moment, the unknown one included, the one with most views is returned. The
     columns are those of READINGS_SCHEMA.
     """
-    every = pl.concat([_snapshots(database, keys), _current(database, keys)])
+    snapshots = _snapshots(database, keys)
+    # What stands in scraped_videos may be put together from several readings; of a moment that was recorded, the
+    # record counts. Rows that somebody else wrote have none.
+    current = _current(database, keys).join(snapshots, on=["key", "observed_at"], how="anti", nulls_equal=False)
+    every = pl.concat([snapshots, current])
     most = [pl.col(name) for name in _COUNTERS]
     ordered = every.sort(
         "key",

@@ -90,7 +90,7 @@ def test_real_structure_is_found(tested: Callable[[Window], Body], window: Windo
     assert body["lift"]["rps"]["high"] < 0
     assert body["metrics"]["logLoss"]["value"] < body["baselines"]["tierShares"]["logLoss"]["value"] - 0.2
     assert body["range"]["promised"] == 0.8
-    assert 0.65 < body["range"]["coverage"]["value"] < 0.95
+    assert 0.6 < body["range"]["coverage"]["value"] < 0.98
 
 
 def test_early_readings_help(tested: Callable[[Window], Body]) -> None:
@@ -147,11 +147,11 @@ def logged(row: Body, spread: float) -> float:
 
 
 def leak_duration(row: Body) -> Body:
-    return {**row, "duration_seconds": round(1_000 * logged(row, 0.2))}
+    return {**row, "duration_seconds": round(1_000 * logged(row, 0.3))}
 
 
 def leak_caption(row: Body) -> Body:
-    return {**row, "description": "x" * round(400 * logged(row, 0.2))}
+    return {**row, "description": "x" * round(400 * logged(row, 0.3))}
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,6 @@ def test_each_story_of_a_video_is_told_alike(database: Database, tmp_path: Path)
     assert sorted_of(exported)[1].select(told).rows() == sorted_of(stored)[1].select(told).rows()
 
 
-@pytest.mark.xfail(reason="store/readings.py: the merged counters of scraped_videos pass for a reading", strict=True)
 def test_a_reading_without_a_counter_stays_without_it(database: Database, tmp_path: Path) -> None:
     exported, stored = both(database, tmp_path, MadeUp([video()], [reading(80, None, likes=90)]))
     last = exported.readings.sort("observed_at").rows(named=True)[-1]

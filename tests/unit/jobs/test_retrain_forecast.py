@@ -24,7 +24,7 @@ from groundswell.stages import features, merit
 from groundswell.store import posts, registry
 from groundswell.store.database import Database
 from tests.made_up import context_of, crown
-from tests.made_up_forecast import AS_OF, DAY, HOUR, MadeUp, iso, made_up, without_signal
+from tests.made_up_forecast import AS_OF, DAY, EASY, HOUR, MadeUp, iso, made_up, without_signal
 from tests.unit.test_predictor import always
 
 Body = dict[str, Any]
@@ -41,10 +41,10 @@ SKIPPED = {
 
 @pytest.fixture(scope="module")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
-    """A home with 450 stored videos and a champion of `publish` (version 1), and what its retrain answered."""
+    """A home with 500 stored videos and a champion of `publish` (version 1), and what its retrain answered."""
     home = tmp_path_factory.mktemp("trained")
-    context = opened(home, min_rows=100)
-    ingest(context.database, context.settings, made_up(450).write(home / "exports"), as_of=AS_OF)
+    context = opened(home)
+    ingest(context.database, context.settings, made_up(500).write(home / "exports"), as_of=AS_OF)
     body = retrain(context, Window.PUBLISH, AS_OF).body
     context.database.dispose()
     return home, body
@@ -54,7 +54,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
 def trained(trained_home: tuple[Path, Body], tmp_path: Path) -> Iterator[Context]:
     """A context of a copy of that home."""
     shutil.copytree(trained_home[0], tmp_path / "copy")
-    context = opened(tmp_path / "copy", min_rows=100)
+    context = opened(tmp_path / "copy")
     yield context
     context.database.dispose()
 
@@ -62,12 +62,12 @@ def trained(trained_home: tuple[Path, Body], tmp_path: Path) -> Iterator[Context
 def opened(home: Path, **settings: Any) -> Context:
     database = Database(f"sqlite:///{home / 'groundswell.db'}")
     database.prepare()
-    return context_of(home, database, **settings)
+    return context_of(home, database, **(EASY | settings))
 
 
 def changed(context: Context, **settings: Any) -> Context:
     """Return the context with other settings."""
-    return context_of(context.settings.home, context.database, **{"min_rows": 100, **settings})
+    return context_of(context.settings.home, context.database, **(EASY | settings))
 
 
 def champion(context: Context, window: Window = Window.PUBLISH) -> ModelVersion:
@@ -201,7 +201,7 @@ def test_a_held_challenger_leaves_the_champion(trained: Context) -> None:
     with trained.database.begin() as connection:
         connection.exec_driver_sql("delete from snapshots")
         connection.exec_driver_sql("delete from scraped_videos")
-    noise = without_signal(450).write(trained.settings.home / "noise")
+    noise = without_signal(500).write(trained.settings.home / "noise")
     ingest(trained.database, trained.settings, noise, as_of=AS_OF)
     artifact = champion(trained).artifact
     report = retrain(trained, Window.PUBLISH, AS_OF)
@@ -248,4 +248,4 @@ def test_what_can_be_looked_up_is_stored_by_a_retrain(trained: Context) -> None:
     assert (state.label_age_seconds, state.label_age_max_seconds) == (259_200, None)
     with trained.database.read() as connection:
         stored = connection.exec_driver_sql("select count(*) from posts").scalar()
-    assert stored == 450
+    assert stored == 500

@@ -69,6 +69,8 @@ PLATFORM: Mapping[str, pl.Expr] = {
     "platform_level_lately": _log_views.rolling_mean(PLATFORM_POSTS // 5, min_samples=1),
     "platform_level_now": _log_views.rolling_mean(PLATFORM_POSTS // 20, min_samples=1),
 }
+#: Posts a row, from which on the posts of creators that are not asked about are left out first.
+_FEW = 10
 #: How far back the number of posts counts.
 _POSTING_DAYS = 30
 #: So that the last digits of a running sum, which depend on where it began, do not reach a feature.
@@ -133,11 +135,21 @@ def _last_before(
     rows: pl.DataFrame, matured: pl.DataFrame, by: tuple[str, ...], running: Mapping[str, pl.Expr]
 ) -> pl.DataFrame:
     """Return the rows with the value that each computation had when the last post matured before their moment."""
-    known = matured.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in by))
+    known = _asked_about(matured, rows, by)
     values = known.select(
         *by, "matured_at", *(expression.over(by).alias(name) for name, expression in running.items())
     ).unique([*by, "matured_at"], keep="last", maintain_order=True)
     return _as_of(rows, values, ("moment", "matured_at"), by)
+
+
+def _asked_about(posts: pl.DataFrame, rows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Return the posts of the rows' own creators (sounds, hashtags); of all that are named, where most are asked about.
+
+    For one live request this leaves a hundred times fewer groups to run over.
+    """
+    if rows.height * _FEW > posts.height:
+        return posts.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in by))
+    return posts.join(rows.select(by).unique(), on=list(by), how="semi", maintain_order="left")
 
 
 def _as_of(
@@ -189,7 +201,7 @@ def _days_since(moment: str) -> pl.Expr:
 def _posting(rows: pl.DataFrame, posts: pl.DataFrame, label_age: timedelta) -> pl.DataFrame:
     """Return the rows with when the creator posted last, how many posts are immature, how many came in a month."""
     by = ("platform", "author")
-    known = posts.filter(pl.col("author").is_not_null(), pl.col("posted_at").is_not_null()).sort("posted_at", "key")
+    known = _asked_about(posts, rows, by).filter(pl.col("posted_at").is_not_null()).sort("posted_at", "key")
     counted = known.select(
         *by,
         pl.col("posted_at").alias("last_posted_at"),
