@@ -173,9 +173,9 @@ def test_what_is_unknown_is_told_as_unknown() -> None:
         for typical, row in (((5.0, None), (np.nan, np.nan)), ((None, 10.0), (5.0, 10.0)))
     )
     assert [(reason.feature, reason.value, reason.typical) for reason in first] == [("creatorMedian", None, 5.0)]
-    assert first[0].text.endswith("views that went before unknown, typical 147 views")
+    assert first[0].text.endswith("views that went before: unknown, typical 147 views")
     assert [(reason.feature, reason.value, reason.typical) for reason in second] == [("creatorMedian", 5.0, None)]
-    assert second[0].text.endswith("views that went before 147 views, typical unknown")
+    assert second[0].text.endswith("views that went before: 147 views, typical unknown")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_reason_is_told_in_words_and_numbers(unit: str, value: float, typical:
     model = model_of(Slope((weight,), middle=weight * typical), (typical,), names)
     (reason,) = explain(model, names, np.array([[value]]))[0]
     assert reason.points > 0
-    assert reason.text == f"{reason.points:+.1f} points by creator: mean of what went before {words}"
+    assert reason.text == f"{reason.points:+.1f} points by creator: mean of what went before: {words}"
     assert (reason.value, reason.typical) == pytest.approx((value, typical), abs=1e-6)
     (opposite,) = explain(model, names, np.array([[typical - (value - typical)]]))[0]
     assert opposite.text.startswith(f"{opposite.points:+.1f} points by creator: ")

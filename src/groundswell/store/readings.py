@@ -33,10 +33,12 @@ def readings(database: Database, keys: list[str] | None = None) -> pl.DataFrame:
     columns are those of READINGS_SCHEMA.
     """
     snapshots = _snapshots(database, keys)
-    # What stands in scraped_videos may be put together from several readings; of a moment that was recorded, the
-    # record counts. Rows that somebody else wrote have none.
-    current = _current(database, keys).join(snapshots, on=["key", "observed_at"], how="anti", nulls_equal=False)
-    every = pl.concat([snapshots, current])
+    # What stands in scraped_videos may be put together from several readings: of a moment that was recorded, the
+    # record counts, unless there are more views now. Rows that somebody else wrote have no record.
+    recorded = snapshots.select("key", "observed_at", pl.col("views").alias("recorded_views"), known=True)
+    marked = _current(database, keys).join(recorded, on=["key", "observed_at"], how="left", nulls_equal=False)
+    current = marked.filter(pl.col("known").is_null() | (pl.col("views") > pl.col("recorded_views")))
+    every = pl.concat([snapshots, current.select(READINGS_SCHEMA.keys())])
     most = [pl.col(name) for name in _COUNTERS]
     ordered = every.sort(
         "key",
