@@ -20,6 +20,10 @@ MEASUREMENTS = (
     ("ingesting", "hundred_thousand", False),
     ("auditing", "million_pairs", False),
     ("auditing", "platt", False),
+    ("forecasting", "history_100k", False),
+    ("forecasting", "publish_retrain", False),
+    ("forecasting", "live_row", False),
+    ("forecasting", "real_sources", True),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks

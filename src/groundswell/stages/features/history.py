@@ -136,9 +136,10 @@ def _last_before(
 ) -> pl.DataFrame:
     """Return the rows with the value that each computation had when the last post matured before their moment."""
     known = _asked_about(matured, rows, by)
-    values = known.select(
-        *by, "matured_at", *(expression.over(by).alias(name) for name, expression in running.items())
-    ).unique([*by, "matured_at"], keep="last", maintain_order=True)
+    # Groups cost more than the computations where there is but one: a live request asks about one creator.
+    grouped = known.select(by).n_unique() > 1
+    expressions = ((expression.over(by) if grouped else expression).alias(name) for name, expression in running.items())
+    values = known.select(*by, "matured_at", *expressions).unique([*by, "matured_at"], keep="last", maintain_order=True)
     return _as_of(rows, values, ("moment", "matured_at"), by)
 
 
