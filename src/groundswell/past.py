@@ -21,6 +21,8 @@ from groundswell.store import posts as stored
 from groundswell.store.database import Database
 from groundswell.store.readings import readings
 
+#: Newest posts of a creator among whose readings the last known followers are looked for.
+_READ_POSTS = 200
 #: Posts between the posting and the end of its window are looked up beside those that are counted.
 _BETWEEN = 100
 _LIMITS = stored.Limits(CREATOR_POSTS + _BETWEEN, CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
@@ -49,11 +51,14 @@ def refresh(database: Database, label: LabelAge) -> None:
 
 def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> History:
     """Return what was known of other posts at the moment of each target (platform, author, sound_name, hashtags)."""
-    asked = targets.with_columns(
-        pl.col("hashtags").list.head(MOST_HASHTAGS).list.eval(pl.element().str.to_lowercase()).list.unique()
-    )
+    # Item by item: over a few short lists an expression of polars takes ten times as long.
+    tags = [
+        None if own is None else list(dict.fromkeys(tag.lower() for tag in own[:MOST_HASHTAGS] if tag is not None))
+        for own in targets["hashtags"].to_list()
+    ]
+    asked = targets.with_columns(pl.Series("hashtags", tags, dtype=pl.List(pl.String)))
     found = stored.look_up(database, asked, _LIMITS, label.age)
-    return History(found.posts, found.tags, stored.followers(database, asked, CREATOR_POSTS))
+    return History(found.posts, found.tags, stored.followers(database, asked, _READ_POSTS))
 
 
 def _state(label: LabelAge, snapshot: int) -> stored.State:

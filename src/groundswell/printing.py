@@ -165,8 +165,20 @@ def _evaluation(body: Body) -> str:
             "  tier shares": number(baselines["tierShares"]["rps"]),
             "log loss": number(metrics["logLoss"]),
             "  tier shares ": number(baselines["tierShares"]["logLoss"]),
+            **_forecast(body["evaluation"]),
         }
     )
+
+
+def _forecast(evaluation: Body) -> dict[str, str]:
+    """Return what only a forecast tells of itself."""
+    if "lift" not in evaluation:
+        return {}
+    ceiling, found = evaluation["ceiling"], evaluation["range"]
+    return {
+        "in the 80% range": f"{percent(found['coverage'])}, {found['meanTiers']:.1f} tiers wide",
+        "ceiling, a guide": f"{ceiling['accuracy']:.1%} for R² {ceiling['r2']:.2f}",
+    }
 
 
 def audit(body: Body) -> str:

@@ -124,7 +124,7 @@ def test_the_verdict_comes_first_in_plain_words() -> None:
     assert "This forecast, made six hours after posting, would be promoted. Of 2,002 later videos" in said
     assert "Its RPS is 0.021 lower, which is better, than that of the best baseline, the creator's median" in said
     assert "it is right 6.1 points more often" in said
-    assert "It reaches 91% of the ceiling, the accuracy of about 53.0%" in said
+    assert "It reaches 91% of the ceiling, about 53.0%" in said
     assert "A random split would have claimed an accuracy of 58.0%, 9.8 points more" in said
     assert "Enough would be" not in said
 

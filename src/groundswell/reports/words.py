@@ -270,7 +270,7 @@ def ceiling(body: Body) -> str:
     if best is None or reached is None:
         return "How much could be reached at best is not known."
     return (
-        f"It reaches {reached:.0%} of the ceiling, the accuracy of about {share(best)} that such videos allow at best."
+        f"It reaches {reached:.0%} of the ceiling, about {share(best)}: a guide to what such videos allow, not a bound."
     )
 
 
