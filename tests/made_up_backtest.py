@@ -128,6 +128,7 @@ def _counts() -> Body:
         "holdout": HOLDOUT,
         "immature": 2_716,
         "immatureBy": {"tooYoung": 611, "notReadSince": 2_105, "readTooLate": 0},
+        "olderLeftOut": 0,
         "withoutReading": 748,
         "rejected": 52,
         "rejectedBy": {"views_missing": 31, "posted_at_in_future": 21},

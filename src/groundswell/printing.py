@@ -218,7 +218,7 @@ def predictions(body: Body) -> str:
         for place, entry in enumerate(answers, start=1)
         for line in (f"{place:>5}  {_prediction(entry)}", *_reasons(entry))
     ]
-    head = "video  tier  80% in  score  calibrated  chances of tiers 1 to 5"
+    head = "video  tier    range  score  calibrated  chances of tiers 1 to 5"
     served = next((entry for entry in answers if "error" not in entry), None)
     by = f" by model {served['modelVersion']}, calibration {served['calibrationVersion'] or 'none'}" if served else ""
     return "\n".join([head, *rows, f"{made:,} predicted{by}; {len(answers) - made:,} not"])
@@ -244,7 +244,12 @@ def models(body: Body) -> str:
         f"{entry['source']:<14} accuracy {percent(entry['testAccuracy'])}"
         for entry in body["versions"]
     ]
-    return "\n".join([*(rows or ["no versions yet: run `groundswell retrain`"]), f"ledger: {body['ledger']}"])
+    return "\n".join(
+        [
+            *(rows or ["no versions yet: run `groundswell retrain`, with --window for a forecast"]),
+            f"ledger: {body['ledger']}",
+        ]
+    )
 
 
 def model(body: Body) -> str:

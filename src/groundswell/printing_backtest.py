@@ -31,8 +31,11 @@ def _counts(body: Body) -> dict[str, str]:
     n, periods = body["n"], body["periods"]
     left = {
         "  embargo": n["embargo"],
-        "  no outcome yet": n["immature"],
+        "  too young": n["immatureBy"]["tooYoung"],
+        "  not read since": n["immatureBy"]["notReadSince"],
+        "  read too late": n["immatureBy"]["readTooLate"],
         "  no early reading": n["withoutReading"],
+        "  older": n["olderLeftOut"],
         "  rejected": n["rejected"],
     }
     return {

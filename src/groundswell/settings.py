@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         0.10, gt=0, le=1, description="ECE of the likeliest tier above which a forecast's chances are not believed."
     )
     forecast_max_rows: int = Field(
-        50_000, ge=100, description="Newest mature videos before the holdout that a forecast learns from at most."
+        50_000, ge=100, description="Newest videos that a forecast trains on at most, beside those that calibrate."
     )
     margin: float = Field(0.005, ge=0, le=1, description="Loss of RPS against the champion that the gate allows.")
     min_rows: int = Field(

@@ -315,6 +315,8 @@ def test_a_feature_that_the_future_changes_is_named() -> None:
         (0, 0, 500, Outcome.PASSED),
         (0, 5, 500, Outcome.PASSED),
         (0, 6, 500, Outcome.FAILED),
+        (0, 3, 60, Outcome.PASSED),
+        (0, 4, 60, Outcome.FAILED),
         (1, 0, 100_000, Outcome.FAILED),
     ],
 )

@@ -63,7 +63,7 @@ def _forecast(
         gate.Standing.FIRST,
         None,
         gate.Policy(settings.forecast_floor, settings.margin, settings.min_comparable_rows),
-        (found,),
+        (*challenger.told, found),
         challenger.checks,
     )
     body = {**report(challenger), **describe(material), "randomSplit": split}

@@ -78,7 +78,12 @@ def _body(challenger: Challenger, material: Material, collection: Collection, se
     selection = int(material.selection.sum())
     content: dict[str, Any] = as_json(challenger.evaluation)
     return content | {
-        "label": {"quantity": material.quantity_name, "cutPoints": list(material.cut_points or ())},
+        "label": {
+            "quantity": material.quantity_name,
+            "labelAgeHours": None,
+            "labelAgeMaxHours": None,
+            "cutPoints": list(material.cut_points or ()),
+        },
         "n": _counts(collection, material, selection),
         "lift": _lift(challenger, holdout, material),
         "ceiling": {"accuracy": None, "byErrors": None, "r2": None, "reached": None},

@@ -50,6 +50,11 @@ class ForecastChallenger(Challenger):
     top_features: tuple[importance.Importance, ...]
     checks: tuple[merit.Check, ...]
 
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """The findings that are told and have no vote."""
+        return (merit.find_range(self.range.coverage, self.range.promised),)
+
 
 def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) -> ForecastChallenger:
     """Return the challenger of the material; its training needs at least two tiers."""
@@ -101,7 +106,7 @@ def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) 
 
 
 def _yardsticks(material: ForecastMaterial) -> evaluate.Yardsticks:
-    before = material.outcomes(material.parts.before_holdout).tiers
+    before = material.outcomes(material.before_holdout).tiers
     return evaluate.yardsticks(before, len(material.holdout), baseline_tiers(material))
 
 
@@ -129,14 +134,14 @@ def _range_report(
 
 def baseline_tiers(material: ForecastMaterial) -> dict[str, Tiers]:
     """Return what needs no model: the creator's median until then, and the rank of early views where there are any."""
-    before = material.outcomes(material.parts.before_holdout).tiers
+    before = material.outcomes(material.before_holdout).tiers
     middle = int(np.sort(before)[(len(before) - 1) // 2])
     rows = material.rows[material.parts.holdout.tolist()]
     known = rows["creator_median"].to_numpy()
     median = np.where(np.isnan(known), middle, material.label.tiers(np.expm1(np.nan_to_num(known))))
     found = {"creatorMedian": median.astype(np.int64)}
     if material.window is not Window.PUBLISH:
-        past = material.rows[material.parts.before_holdout.tolist()]["early_views"].to_numpy()
+        past = material.rows[material.before_holdout.tolist()]["early_views"].to_numpy()
         rank = labels.Label("views", labels.views_cut_points(past))
         found["earlyRank"] = rank.tiers(rows["early_views"].to_numpy())
     return found
@@ -220,8 +225,12 @@ def _leaks(material: ForecastMaterial, forecast: blend.Forecast, quantity: Float
     )
 
 
-#: A shorter caption than this does not tell one video from another.
-_TELLING_CAPTION = 20
+#: A shorter caption than this does not tell one video of a creator from another; of strangers it takes a longer one.
+_TELLING, _TELLING_OF_STRANGERS = 20, 40
+_ALIKE = (
+    (_TELLING, ("platform", "author", "description", "duration_seconds")),
+    (_TELLING_OF_STRANGERS, ("platform", "description", "duration_seconds", "sound_name")),
+)
 
 
 def _copies(material: ForecastMaterial) -> tuple[int, int]:
@@ -229,8 +238,10 @@ def _copies(material: ForecastMaterial) -> tuple[int, int]:
     training = np.concatenate([material.parts.train, material.parts.calibration])
     learnt, judged = (material.rows[part.tolist()] for part in (training, material.parts.holdout))
     same = judged.join(learnt, on="key", how="semi").height
-    traits = ["platform", "author", "description", "duration_seconds"]
-    telling = judged.filter(
-        pl.col("description").str.len_chars() >= _TELLING_CAPTION, pl.all_horizontal(pl.col(traits).is_not_null())
-    )
-    return same, telling.join(learnt.select(traits).unique(), on=traits, how="semi").height
+    alike = []
+    for shortest, traits in _ALIKE:
+        telling = judged.filter(
+            pl.col("description").str.len_chars() >= shortest, pl.all_horizontal(pl.col(traits).is_not_null())
+        )
+        alike.append(telling.join(learnt.select(traits).unique(), on=traits, how="semi")["key"])
+    return same, pl.concat(alike).n_unique()

@@ -55,7 +55,8 @@ class ForecastMaterial(Material):
     """The material of a forecast line.
 
     `training` holds the rows of train and calibration, `selection` marks the latter. `rows` are the videos of all
-    parts in time order with every column that history and early readings added; `parts` number them.
+    parts in time order with every column that history and early readings added; `parts` number them. `before_holdout`
+    numbers all before the judges, those too old to be learnt from as well: what tier shares and cut-points are of.
     """
 
     window: Window
@@ -63,6 +64,7 @@ class ForecastMaterial(Material):
     label_age: maturity.LabelAge
     rows: pl.DataFrame
     parts: timeline.Timeline
+    before_holdout: timeline.Rows
     lessons: Outcomes
     counts: Counts
     changed_by_future: tuple[tuple[str, ...], int]
@@ -144,6 +146,7 @@ def forecast_material(collection: Collection, window: Window, settings: Settings
         label_age=label_age(settings),
         rows=rows,
         parts=kept,
+        before_holdout=parts.before_holdout,
         lessons=_lessons(rows, training, collection, window, label),
         counts=dataclasses.replace(
             counts,
@@ -161,6 +164,11 @@ _WAIT = "Ingest more videos and later readings of those you have; docs/forecasts
 
 
 def _too_few(mature: int, counts: Counts, window: Window) -> str:
+    if mature >= FEWEST_VIDEOS:
+        return (
+            f"The {mature:,} matured videos for the window {window.value} cannot be split by time: too few of them lie "
+            "more than one label age before the latest fifth."
+        )
     immature = ", ".join(f"{reason} {count:,}" for reason, count in counts.immature_by.items() if count)
     without = f", {counts.without_reading:,} without a reading in the window" if window is not Window.PUBLISH else ""
     return (
@@ -171,9 +179,8 @@ def _too_few(mature: int, counts: Counts, window: Window) -> str:
 
 
 def _newest(parts: timeline.Timeline, most: int) -> tuple[timeline.Timeline, int]:
-    """Return the parts with no more training and calibration rows than that, the oldest left out, and how many were."""
-    older = max(0, len(parts.train) + len(parts.calibration) - most)
-    older = min(older, len(parts.train) - 1)
+    """Return the parts with no more training rows than that, the oldest left out, and how many those were."""
+    older = max(0, len(parts.train) - most)
     return dataclasses.replace(parts, train=parts.train[older:]), older
 
 

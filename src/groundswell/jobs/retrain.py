@@ -114,9 +114,11 @@ class _Retrain:
     ) -> Decision:
         metrics = challenger.evaluation.metrics if challenger else {}
         # A leak is reported in `observed`, which describes; in a forecast it votes.
-        checks = challenger.checks if isinstance(challenger, ForecastChallenger) else ()
-        reported = challenger.leaks if challenger and not checks else ()
-        return gate.decide(metrics, tiers, standing, comparison, self._policy(), reported, checks)
+        if isinstance(challenger, ForecastChallenger):
+            told, asked = challenger.told, challenger.checks
+            return gate.decide(metrics, tiers, standing, comparison, self._policy(), told, asked)
+        reported = challenger.leaks if challenger else ()
+        return gate.decide(metrics, tiers, standing, comparison, self._policy(), reported)
 
     def _material(self) -> tuple[Material, str | None]:
         """Return the rows to learn from, and the sentence that says so when they are the fallback's."""

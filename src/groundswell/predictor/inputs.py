@@ -10,12 +10,13 @@ import polars as pl
 from groundswell import past
 from groundswell.calibration.scores import Floats
 from groundswell.frames import MOMENT
-from groundswell.predictor.requested import NO_ID, Requested, readings_of, unread
+from groundswell.predictor.requested import NO_ID, Requested, readings_of, timed, unread, with_stored_facts
 from groundswell.records import Window
 from groundswell.stages import features
 from groundswell.stages.features.early import add_early
 from groundswell.stages.features.history import add_history
 from groundswell.stages.maturity import LabelAge
+from groundswell.store import corpus
 from groundswell.store.database import Database
 from groundswell.store.readings import readings
 
@@ -37,10 +38,9 @@ def observed_inputs(requested: Requested) -> Inputs:
 def forecast_inputs(database: Database, requested: Requested, window: Window, label: LabelAge, at: datetime) -> Inputs:
     """Return the features of a forecast window; videos that were not read within it are refused."""
     past.refresh(database, label)
-    own = pl.concat_str("platform", pl.lit(":"), "platform_video_id")
+    requested = timed(_known(database, requested), window, at)
     moment = pl.min_horizontal(pl.col("posted_at") + window.age, pl.max_horizontal("posted_at", pl.lit(at, MOMENT)))
     rows = requested.rows.with_columns(
-        pl.when(pl.col("platform_video_id") != NO_ID).then(own).alias("stored_as"),
         # A video may be asked about twice, and one without an id is like no other: each line stands for itself.
         pl.col("line").cast(pl.String).alias("key"),
         moment.alias("moment"),
@@ -52,6 +52,15 @@ def forecast_inputs(database: Database, requested: Requested, window: Window, la
     known = add_history(rows, past.look_up(database, rows, label), label.age)
     stated = _stated_followers(at)
     return Inputs(requested, features.matrix(known.with_columns(stated), features.of_window(window)))
+
+
+def _known(database: Database, requested: Requested) -> Requested:
+    """Return the request with the key under which each video would be stored, and what is stored of it."""
+    own = pl.concat_str("platform", pl.lit(":"), "platform_video_id")
+    key = pl.when(pl.col("platform_video_id") != NO_ID).then(own).alias("stored_as")
+    named = dataclasses.replace(requested, rows=requested.rows.with_columns(key))
+    keys = named.rows["stored_as"].drop_nulls().unique().to_list()
+    return with_stored_facts(named, corpus.posted(database, keys)) if keys else named
 
 
 def _readings(database: Database, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:

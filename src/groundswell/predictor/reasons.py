@@ -18,6 +18,8 @@ from groundswell.stages.features import Feature
 
 #: Themes told of, and the points of score below which a theme is not worth telling.
 TOLD, SMALLEST = 3, 0.5
+#: Rows explained at once: each stands there sixty times.
+_BLOCK = 500
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ def explain(model: Model, features: Sequence[Feature], values: Floats) -> list[t
     """Return the reasons of each row of values, shape (rows, features), strongest first; none without `typical`."""
     if not model.typical:
         return [() for _ in values]
+    blocks = (values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK))
+    return [reasons for block in blocks for reasons in _explain(model, features, block)]
+
+
+def _explain(model: Model, features: Sequence[Feature], values: Floats) -> list[tuple[Reason, ...]]:
     typical = np.array([np.nan if value is None else value for value in model.typical])
     themes = list(dict.fromkeys(feature.theme for feature in features))
     members = {theme: [n for n, feature in enumerate(features) if feature.theme == theme] for theme in themes}

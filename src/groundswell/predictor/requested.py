@@ -74,12 +74,27 @@ def read_request(videos: Sequence[Mapping[str, Any]], window: Window, at: dateti
         [line for line, video in enumerate(videos) if not isinstance(video, Mapping)],
         Refusal("A video must be a JSON object.", _POSTED if window.is_forecast else _DESCRIBE),
     )
-    if window is Window.OBSERVED:
-        return _with_counters(requested)
+    return requested if window.is_forecast else _with_counters(requested)
+
+
+#: What a video is known by once it is stored, and need not be said again.
+_FACTS = ("author", "description", "sound_name", "hashtags", "duration_seconds", "posted_at")
+
+
+def with_stored_facts(requested: Requested, stored: pl.DataFrame) -> Requested:
+    """Return the request with what it leaves out of stored videos; `stored` has their key and the facts."""
+    known = stored.select(pl.col("key").alias("stored_as"), *(pl.col(name).alias(f"known_{name}") for name in _FACTS))
+    rows = requested.rows.join(known, on="stored_as", how="left", maintain_order="left")
+    filled = rows.with_columns(pl.coalesce(name, f"known_{name}").alias(name) for name in _FACTS)
+    return dataclasses.replace(requested, rows=filled.select(requested.rows.columns))
+
+
+def timed(requested: Requested, window: Window, at: datetime) -> Requested:
+    """Return the videos with the time they were, or are to be, posted: now, where a plan names none."""
     if window is Window.PUBLISH:
-        return _planned(requested, at)
-    rows = requested.rows
-    undated = rows.filter(pl.col("posted_at").is_null())["line"].to_list()
+        planned = pl.coalesce("posted_at", pl.lit(at, MOMENT)).alias("posted_at")
+        return dataclasses.replace(requested, rows=requested.rows.with_columns(planned))
+    undated = requested.rows.filter(pl.col("posted_at").is_null())["line"].to_list()
     return requested.refuse(undated, Refusal("postedAt is missing.", _POSTED))
 
 
@@ -128,9 +143,3 @@ def _with_counters(requested: Requested) -> Requested:
     return requested.refuse(unliked, Refusal("likes is missing.", _DESCRIBE)).refuse(
         unseen, Refusal("views is missing or 0.", _DESCRIBE)
     )
-
-
-def _planned(requested: Requested, at: datetime) -> Requested:
-    """Return the videos with a planned time: now, where none is given."""
-    planned = pl.coalesce("posted_at", pl.lit(at, MOMENT)).alias("posted_at")
-    return dataclasses.replace(requested, rows=requested.rows.with_columns(planned))

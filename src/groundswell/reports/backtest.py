@@ -129,6 +129,7 @@ def _counts(body: Body) -> Table:
         ("left out: outcome not read", late["notReadSince"], "not read again once they were old enough"),
         ("left out: outcome read too late", late["readTooLate"], "their only reading is beyond the age that counts"),
         ("left out: no early reading", n["withoutReading"], "nothing was read inside the observation window"),
+        ("left out: older", n["olderLeftOut"], "older than the newest that are learned from"),
         *[(f"rejected: {code}", number, "the row could not be used") for code, number in n["rejectedBy"].items()],
     ]
     told = [(name, words.count(number), why) for name, number, why in rows if number or not name.startswith("left out")]
@@ -153,7 +154,7 @@ def _metric(body: Body, key: str) -> Picture:
     better = "Further right is better" if metric.higher_is_better else "Further left is better"
     reading = f"{better}: {metric.meaning}. The bar is the 95% interval."
     if rule:
-        reading += " The upright marks stand at about the most that such videos allow."
+        reading += " The upright marks stand at the ceiling: a guide to what such videos allow."
     told = [f"{row.name} {row.said}" for row in rows] + ([rule.name] if rule else [])
     return _picture(metric.name, charts.dots(metric, rows, rule), f"{metric.name}: {'; '.join(told)}.", reading)
 
@@ -336,7 +337,9 @@ def _finding(found: Body) -> dict[str, str]:
 def _about(body: Body) -> list[tuple[str, str]]:
     label, periods, steps = body["label"], body["periods"], body.get("stepSeconds") or {}
     latest = label["labelAgeMaxHours"]
-    read = f"{label['quantity']} at {words.hours(label['labelAgeHours'])} after posting or the first reading after it"
+    age = label["labelAgeHours"]
+    read = f"{label['quantity']} at {words.hours(age)} after posting or the first reading after it"
+    read = read if age is not None else f"{label['quantity']} at the newest reading"
     return [
         ("Window", f"{body['window']}: what is known {words.WINDOWS.get(body['window'], 'in this window')}"),
         ("Outcome", f"{read}, at the latest {words.hours(latest)}" if latest is not None else read),

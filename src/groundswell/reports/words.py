@@ -215,6 +215,9 @@ def tiers(cut_points: list[float]) -> str:
 
 def verdict(body: Body) -> str:
     """Return whether this line would be promoted, in one sentence."""
+    if body["window"] == "observed":
+        served = "would be promoted" if body["decision"]["decision"] == "promote" else "would be held back"
+        return f"This model, which describes videos after the fact and forecasts nothing, {served}."
     when = WINDOWS.get(body["window"], f"in the window {body['window']}")
     if body["decision"]["decision"] == "promote":
         return f"This forecast, made {when}, would be promoted."
@@ -229,7 +232,8 @@ def skill(body: Body) -> str:
     span = METRICS["accuracy"].interval(accuracy)
     interval = f" (95% interval {span})" if span else ""
     return (
-        f"Of {count(accuracy['n'])} later videos that it never learned from, it puts "
+        f"Of {count(accuracy['n'])} {'other' if body['window'] == 'observed' else 'later'} videos "
+        f"that it never learned from, it puts "
         f"{share(accuracy['value'])}{interval} in the right one of five tiers."
     )
 

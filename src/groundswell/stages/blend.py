@@ -35,7 +35,7 @@ SMALLEST_WEIGHT = 0.03
 EXPECTED_WEIGHTS = {"boosted": 0.5, "boostedOrdinal": 0.5}
 EXPECTED_ROWS = 30
 #: A blend must beat the tier shares on the calibration rows by this many standard errors, or they are what is said.
-LEAST_LEAD = 2.0
+LEAST_LEAD = 1.0
 #: Under this many training videos trees are not tried: a line through the past does better.
 FEWEST_ROWS_FOR_TREES = 300
 #: Fits that run at once, each on threads of its own.
@@ -142,7 +142,8 @@ def _weights(tried: Sequence[Estimator], likelihoods: Floats) -> Floats:
     """Return the weight of each learner; all of it is the tier shares' (the first) where nothing clearly beats them."""
     expected = np.array([EXPECTED_WEIGHTS.get(learner.kind, 0.0) for learner in tried])
     weights = _without_small(blend_weights(likelihoods, 1.0 + EXPECTED_ROWS * expected))
-    lead = np.log(likelihoods @ weights) - np.log(likelihoods[:, 0])
+    blended, shares = (np.log(np.clip(chances, 1e-12, None)) for chances in (likelihoods @ weights, likelihoods[:, 0]))
+    lead = blended - shares
     if lead.mean() < LEAST_LEAD * lead.std() / np.sqrt(len(lead)):
         return np.asarray(np.eye(len(tried))[0])
     return weights

@@ -21,6 +21,8 @@ from groundswell.records import Estimate, Finding, Outcome
 TOLERANCE = 0.05
 #: Groups of rows, by how sure the forecast is, whose errors are taken to be alike.
 GROUPS = 10
+#: A lift of less RPS than this is none, however sure it is.
+SMALLEST_LIFT = 0.001
 _NOISE_DRAWS = 200
 Check = tuple[Finding, str]
 
@@ -87,9 +89,9 @@ def check_lift(lift: Lift) -> Check:
     said = f"ΔRPS against {lift.baseline} is {found.value:+.4f}"
     if math.isnan(lift.upper):
         return _finding("G6", title, None, f"{said}, of too few creators for an interval"), "Two creators or more."
-    passed = lift.upper < 0
-    said = f"{said}, upper end {lift.upper:+.4f} {'below' if passed else 'not below'} 0 (n {found.n:,})"
-    enough = f"A ΔRPS below {found.value - lift.upper:+.4f} on these rows."
+    passed = lift.upper < 0 and found.value <= -SMALLEST_LIFT
+    said = f"{said}, upper end {lift.upper:+.4f} (n {found.n:,}); 0 must lie above it, and {SMALLEST_LIFT:g} be gained"
+    enough = f"A ΔRPS below {min(found.value - lift.upper, -SMALLEST_LIFT):+.4f} on these rows."
     return _finding("G6", title, passed, said if passed else f"Too little signal: {said}"), enough
 
 
@@ -105,6 +107,14 @@ def check_calibration(ece: Estimate, confidence: Floats, limit: float, seed: int
         f"a perfect forecast stays under {noise:.3f} with 95 %"
     )
     return _finding("G7", title, passed, said), f"An ECE of at most {max(limit, noise):.3f}."
+
+
+def find_range(coverage: Estimate, promised: float) -> Finding:
+    """Return whether the stated ranges held as many videos as promised; told, not voted on."""
+    said = f"{coverage.value:.1%} of {promised:.0%} promised lay in their range (n {coverage.n:,})"
+    if coverage.high is None:
+        return _finding("G9", "Ranges hold what they promise", None, said)
+    return _finding("G9", "Ranges hold what they promise", coverage.high >= promised, said)
 
 
 def check_ceiling(accuracy: Estimate, ceiling: Ceiling) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,10 +69,16 @@ keyed = APIRouter(tags=["predictions"], route_class=KeyedRoute)
 
 
 @keyed.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
-def predict(request: PredictRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def predict(
+    request: PredictRequest,
+    state: Annotated[State, Depends(state_of)],
+    window: Annotated[Window | None, Query(description="The same as `window` in the body, which it overrules.")] = None,
+) -> dict[str, Any]:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
     predictor = state.predictor()
-    return answer(predictor.predict(request.videos, request.window, state.context().now(), reasons=request.reasons))
+    return answer(
+        predictor.predict(request.videos, window or request.window, state.context().now(), reasons=request.reasons)
+    )
 
 
 @router.head("/healthz", include_in_schema=False)

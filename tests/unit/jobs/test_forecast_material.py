@@ -64,7 +64,7 @@ def test_counts_add_up(collection: Collection, spoilt: Collection, window: Windo
         for as_of in (AS_OF, START + 100 * DAY):
             counts = material(rows, window, as_of, forecast_max_rows=100).counts
             assert parts_of(counts) == counts.videos
-            assert counts.train + counts.calibration <= 100
+            assert counts.train <= 100
             assert counts.immature == sum(counts.immature_by.values())
             assert counts.rejected == sum(counts.rejected_by.values())
             assert (counts.without_reading > 0) == (window is not Window.PUBLISH)
@@ -102,15 +102,16 @@ def test_cut_points_come_from_all_rows_before_the_holdout(collection: Collection
     expected = [before[math.floor(share * (first - 1))] for share in (0.2, 0.4, 0.6, 0.8)]
     assert list(found.cut_points or ()) == expected
     assert list(found.label.cut_points) == expected
-    assert len(found.training) == min(most, first - found.counts.embargo)
+    assert len(found.parts.train) == min(most, first - found.counts.embargo - found.counts.calibration)
+    assert found.before_holdout.tolist() == list(range(first))
     views = found.rows["views"].to_numpy()[found.parts.holdout]
     assert found.holdout.rows.tiers.tolist() == [1 + sum(cut < one for cut in expected) for one in views]
 
 
 def test_the_oldest_are_left_out(collection: Collection) -> None:
     whole, newest = (material(collection, Window.PUBLISH, forecast_max_rows=most) for most in (50_000, 200))
-    kept = len(newest.training)
-    assert (kept, newest.counts.older_left_out) == (200, len(whole.training) - 200)
+    kept = len(newest.parts.train)
+    assert (kept, newest.counts.older_left_out) == (200, len(whole.parts.train) - 200)
     assert newest.parts.train.tolist() == whole.parts.train[-len(newest.parts.train) :].tolist()
     assert newest.parts.calibration.tolist() == whole.parts.calibration.tolist()
     assert newest.parts.holdout.tolist() == whole.parts.holdout.tolist()
@@ -203,7 +204,7 @@ def test_videos_of_one_day_leave_nothing_before_the_embargo(collection: Collecti
     day = collection.posts.with_columns(pl.lit(START + 5 * DAY).cast(pl.Datetime("us", "UTC")).alias("posted_at"))
     readings = collection.readings.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("observed_at"))
     once = readings.unique("key", keep="last")
-    with pytest.raises(TooFewVideosError, match="of several weeks"):
+    with pytest.raises(TooFewVideosError, match="cannot be split by time"):
         material(dataclasses.replace(collection, posts=day, readings=once), Window.PUBLISH)
 
 

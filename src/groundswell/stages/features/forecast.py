@@ -65,25 +65,43 @@ CREATOR = (
         pl.col("creator_videos").fill_null(0),
         "videos",
         "creator",
-        "Matured videos of the creator, 500 at most.",
+        "Number of the creator's matured videos, 500 at most.",
     ),
     _at_publish("creatorMean", pl.col("creator_mean"), _LOG, "creator", "Mean of the creator's matured videos."),
     _at_publish(
         "creatorMedian", pl.col("creator_median"), _LOG, "creator", "Median of the creator's last 20 matured videos."
     ),
     _at_publish(
-        "creatorLowerQuartile", pl.col("creator_lower_quartile"), _LOG, "creator", "Lower quartile of the last 20."
+        "creatorLowerQuartile",
+        pl.col("creator_lower_quartile"),
+        _LOG,
+        "creator",
+        "Lower quartile of the creator's last 20 matured videos.",
     ),
     _at_publish(
-        "creatorUpperQuartile", pl.col("creator_upper_quartile"), _LOG, "creator", "Upper quartile of the last 20."
+        "creatorUpperQuartile",
+        pl.col("creator_upper_quartile"),
+        _LOG,
+        "creator",
+        "Upper quartile of the creator's last 20 matured videos.",
     ),
-    _at_publish("creatorSpread", pl.col("creator_spread"), _RATIO, "creator", "Standard deviation of the last 20."),
+    _at_publish(
+        "creatorSpread",
+        pl.col("creator_spread"),
+        _RATIO,
+        "creator",
+        "Spread (standard deviation) of the creator's last 20 matured videos.",
+    ),
     _at_publish(
         "creatorLastFew", pl.col("creator_last_few"), _LOG, "creator", "Mean of the creator's last 5 matured videos."
     ),
     _at_publish("creatorLast", pl.col("creator_last"), _LOG, "creator", "The creator's last matured video."),
     _at_publish(
-        "creatorSecondLast", pl.col("creator_second_last"), _LOG, "creator", "The matured video before the last."
+        "creatorSecondLast",
+        pl.col("creator_second_last"),
+        _LOG,
+        "creator",
+        "The creator's matured video before the last.",
     ),
     _at_publish("creatorBest", pl.col("creator_best"), _LOG, "creator", "The creator's best matured video."),
     _at_publish("creatorWorst", pl.col("creator_worst"), _LOG, "creator", "The creator's weakest matured video."),
@@ -92,36 +110,62 @@ CREATOR = (
         pl.col("creator_weighted"),
         _LOG,
         "creator",
-        "Mean weighted to recent videos, half-life 3 videos.",
+        "Mean of the creator's matured videos, recent ones first (half-life 3 videos).",
     ),
     _at_publish(
         "creatorWeightedLong",
         pl.col("creator_weighted_long"),
         _LOG,
         "creator",
-        "Mean weighted to recent videos, half-life 10 videos.",
+        "Mean of the creator's matured videos, recent ones first (half-life 10 videos).",
     ),
-    _at_publish("creatorLow", pl.col("creator_low"), _LOG, "creator", "Lowest tenth of the last 50."),
-    _at_publish("creatorHigh", pl.col("creator_high"), _LOG, "creator", "Highest tenth of the last 50."),
-    _at_publish("creatorMedianLong", pl.col("creator_median_long"), _LOG, "creator", "Median of the last 50."),
     _at_publish(
-        "creatorSpreadLong", pl.col("creator_spread_long"), _RATIO, "creator", "Standard deviation of the last 50."
+        "creatorLow", pl.col("creator_low"), _LOG, "creator", "Lowest tenth of the creator's last 50 matured videos."
     ),
-    _at_publish("creatorBestLately", pl.col("creator_best_lately"), _LOG, "creator", "Best of the last 5."),
-    _at_publish("creatorWorstLately", pl.col("creator_worst_lately"), _LOG, "creator", "Weakest of the last 5."),
+    _at_publish(
+        "creatorHigh", pl.col("creator_high"), _LOG, "creator", "Highest tenth of the creator's last 50 matured videos."
+    ),
+    _at_publish(
+        "creatorMedianLong",
+        pl.col("creator_median_long"),
+        _LOG,
+        "creator",
+        "Median of the creator's last 50 matured videos.",
+    ),
+    _at_publish(
+        "creatorSpreadLong",
+        pl.col("creator_spread_long"),
+        _RATIO,
+        "creator",
+        "Spread (standard deviation) of the creator's last 50 matured videos.",
+    ),
+    _at_publish(
+        "creatorBestLately",
+        pl.col("creator_best_lately"),
+        _LOG,
+        "creator",
+        "Best of the creator's last 5 matured videos.",
+    ),
+    _at_publish(
+        "creatorWorstLately",
+        pl.col("creator_worst_lately"),
+        _LOG,
+        "creator",
+        "Weakest of the creator's last 5 matured videos.",
+    ),
     _at_publish(
         "creatorJustNow",
         pl.col("creator_just_now"),
         _LOG,
         "creator",
-        "Mean weighted to recent videos, half-life 1 video.",
+        "Mean of the creator's matured videos, recent ones first (half-life 1 video).",
     ),
     _at_publish(
         "creatorLongRun",
         pl.col("creator_long_run"),
         _LOG,
         "creator",
-        "Mean weighted to recent videos, half-life 20 videos.",
+        "Mean of the creator's matured videos, recent ones first (half-life 20 videos).",
     ),
     _at_publish(
         "creatorEngagementLast",
@@ -142,7 +186,7 @@ CREATOR = (
         pl.col("creator_last_few") - pl.col("creator_mean"),
         _RATIO,
         "creator",
-        "The last 5 above the creator's mean.",
+        "The creator's last 5 matured videos above the creator's mean.",
     ),
     _at_publish(
         "creatorAboveLevel",
@@ -167,7 +211,11 @@ CREATOR = (
     ),
     _at_publish("daysSincePost", pl.col("days_since_post"), "days", "rhythm", "Days since the creator's last post."),
     _at_publish(
-        "creatorPosts", pl.col("creator_posts"), "videos", "rhythm", "Posts of the creator before, 500 at most."
+        "creatorPosts",
+        pl.col("creator_posts"),
+        "videos",
+        "rhythm",
+        "Number of the creator's posts before, 500 at most.",
     ),
     _at_publish(
         "daysSinceMatured",
@@ -177,10 +225,18 @@ CREATOR = (
         "Days since the creator's last matured video was posted.",
     ),
     _at_publish(
-        "immaturePosts", pl.col("immature_posts"), "videos", "rhythm", "Posts of the creator that have not matured yet."
+        "immaturePosts",
+        pl.col("immature_posts"),
+        "videos",
+        "rhythm",
+        "Number of the creator's posts that have not matured yet.",
     ),
     _at_publish(
-        "postsLately", pl.col("posts_lately"), "videos", "rhythm", "Posts of the creator in the 30 days before."
+        "postsLately",
+        pl.col("posts_lately"),
+        "videos",
+        "rhythm",
+        "Number of the creator's posts in the 30 days before.",
     ),
 )
 SURROUNDINGS = (
@@ -228,18 +284,28 @@ SURROUNDINGS = (
         pl.col("hashtag_lift"),
         _RATIO,
         "hashtags",
-        "Videos with the hashtags above the platform's level, smoothed; mean of the hashtags.",
+        "Videos with these hashtags above the platform's level, smoothed.",
     ),
-    _at_publish("hashtagLiftBest", pl.col("hashtag_lift_best"), _RATIO, "hashtags", "The same of the best hashtag."),
     _at_publish(
-        "hashtagLiftWorst", pl.col("hashtag_lift_worst"), _RATIO, "hashtags", "The same of the weakest hashtag."
+        "hashtagLiftBest",
+        pl.col("hashtag_lift_best"),
+        _RATIO,
+        "hashtags",
+        "Videos with the best of the hashtags above the platform's level, smoothed.",
+    ),
+    _at_publish(
+        "hashtagLiftWorst",
+        pl.col("hashtag_lift_worst"),
+        _RATIO,
+        "hashtags",
+        "Videos with the weakest of the hashtags above the platform's level, smoothed.",
     ),
     _at_publish(
         "hashtagUses",
         pl.col("hashtag_uses"),
         "log(1 + videos)",
         "hashtags",
-        "Matured videos with the hashtags, 50 at most each; mean of the hashtags.",
+        "Matured videos with these hashtags, 50 at most each.",
     ),
 )
 EARLY = (
@@ -264,7 +330,7 @@ EARLY = (
         "earlyGrowthOverall",
         pl.col("early_growth_overall"),
         "power of the age",
-        "The same from the first reading to the last.",
+        "How views grew with age from the first reading to the last: 1 is a steady stream, 0 a standstill.",
     ),
     _early("earlyFirstAge", pl.col("early_first_age_hours").log1p(), "log(1 + hours)", "Age at the first reading."),
     _early("earlyFirstViews", pl.col("early_first_views").log1p(), _LOG, "Views at the first reading."),
