@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -33,20 +33,19 @@ _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 def store(database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, label: LabelAge) -> None:
     """Make these posts and their outcomes all that can be looked up."""
     _, newest = stored.changed_since(database, _newest_known(database, label))
-    _write(database, posts, every_reading, _state(label, newest), everything=True)
+    _write(database, add_outcomes(posts, every_reading, label, _ALWAYS), _state(label, newest), everything=True)
 
 
 def refresh(database: Database, label: LabelAge) -> None:
     """Bring what can be looked up in line with the readings that came since: all of it where nothing is there yet."""
     known = stored.state(database)
     if known is None or known != _state(label, known.last_snapshot):
-        posts = corpus.posted(database)
-        store(database, posts, readings(database), label)
+        store(database, corpus.posted(database), readings(database), label)
         return
     keys, newest = stored.changed_since(database, known.last_snapshot)
     if keys:
-        posts = corpus.posted(database, keys)
-        _write(database, posts, readings(database, keys), _state(label, newest), everything=False)
+        changed = add_outcomes(corpus.posted(database, keys), readings(database, keys), label, _ALWAYS)
+        _write(database, changed, _state(label, newest), everything=False)
 
 
 def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> History:
@@ -71,14 +70,5 @@ def _newest_known(database: Database, label: LabelAge) -> int:
     return known.last_snapshot if known and known == _state(label, known.last_snapshot) else 0
 
 
-def _write(
-    database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, state: stored.State, *, everything: bool
-) -> None:
-    known = add_outcomes(posts, every_reading, label_of(state), _ALWAYS)
-    stored.write(database, known, tags_of(known), state, everything=everything)
-
-
-def label_of(state: stored.State) -> LabelAge:
-    """Return the label ages of a state."""
-    most = None if state.label_age_max_seconds is None else timedelta(seconds=state.label_age_max_seconds)
-    return LabelAge(timedelta(seconds=state.label_age_seconds), most)
+def _write(database: Database, posts: pl.DataFrame, state: stored.State, *, everything: bool) -> None:
+    stored.write(database, posts, tags_of(posts), state, everything=everything)

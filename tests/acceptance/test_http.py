@@ -233,6 +233,12 @@ def test_a_window_that_does_not_exist(server: Server, window: str, status: int) 
     assert response.body["hint"]
 
 
+def test_a_window_in_the_address_overrules_the_one_in_the_body(server: Server) -> None:
+    response = server.post("/api/predict?window=publish", {"window": "observed", "videos": [VIDEO]})
+    assert response.status == 409
+    assert response.body["error"] == "No model serves the window 'publish' yet."
+
+
 def test_predict_one(server: Server) -> None:
     (answer,) = server.predict(VIDEO)
     assert set(answer) == PREDICTION

@@ -308,6 +308,26 @@ def test_a_feature_that_the_future_changes_is_named() -> None:
     assert finding.explanation == "creatorMedian, soundLift changed when later rows were deleted (n 600)"
 
 
+def test_a_lift_too_small_to_matter_is_none_however_sure_it_is() -> None:
+    for gain, outcome in ((0.0009, Outcome.FAILED), (0.0011, Outcome.PASSED)):
+        found = Lift("tierShares", Estimate(-gain, -gain - 1e-6, -gain + 1e-6, 5_000), -gain + 1e-6, 0.0)
+        assert check_lift(found)[0].outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [(0.70, 0.79, Outcome.FAILED), (0.75, 0.80, Outcome.PASSED), (0.85, 0.9, Outcome.PASSED)],
+)
+def test_ranges_fail_where_even_the_upper_end_stays_under_the_promise(
+    low: float, high: float, outcome: Outcome
+) -> None:
+    finding = merit.find_range(Estimate((low + high) / 2, low, high, 1_234), 0.8)
+    assert finding.outcome is outcome
+    assert f"(n 1,234, 95 % {100 * low:.1f} to {100 * high:.1f})" in finding.explanation
+    unknown = merit.find_range(Estimate(0.5, None, None, 7), 0.8)
+    assert (unknown.outcome, unknown.explanation[-5:]) == (Outcome.NOT_APPLICABLE, "(n 7)")
+
+
 @pytest.mark.parametrize(
     ("same", "reuploads", "holdout", "outcome"),
     [

@@ -401,3 +401,23 @@ def test_what_was_ingested_since_the_retrain_is_looked_up(context: Context) -> N
     after = values(context, predicted(context, PLAN | {"author": "fresh"}))
     assert (before["creatorVideos"], after["creatorVideos"]) == (0, 1)
     assert after["creatorMedian"] == pytest.approx(8.5174, abs=1e-3)
+
+
+def test_what_is_stored_of_a_video_need_not_be_said_again(context: Context) -> None:
+    posts = stored_collection(context.database).posts.sort("posted_at")
+    known = posts.filter(
+        posts["author"].is_not_null() & posts["description"].is_not_null() & posts["duration_seconds"].is_not_null()
+    ).to_dicts()[-1]
+    platform, video = known["key"].split(":", maxsplit=1)
+    named = {"platform": platform, "platformVideoId": video}
+    told = named | {
+        "author": known["author"],
+        "description": known["description"],
+        "hashtags": known["hashtags"],
+        "soundName": known["sound_name"],
+        "durationSeconds": known["duration_seconds"],
+        "postedAt": known["posted_at"].isoformat(),
+    }
+    assert predicted(context, named).probabilities == predicted(context, told).probabilities
+    # What is said counts, all the same.
+    assert predicted(context, named | {"author": "nobody"}).probabilities != predicted(context, named).probabilities

@@ -8,22 +8,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from groundswell.calibration.intervals import creator_clusters
-from groundswell.calibration.ranges import PROMISED
 from groundswell.calibration.reliability import reliability_bins
-from groundswell.calibration.scores import likeliest, ranked_probability_score
+from groundswell.calibration.scores import likeliest
 from groundswell.errors import TooFewVideosError
 from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
 from groundswell.jobs.challenger import Challenger, make_challenger
 from groundswell.jobs.collection import Collection
+from groundswell.jobs.forecast_challenger import lift_of, range_report
+from groundswell.jobs.forecast_material import FEWEST_VIDEOS
+from groundswell.jobs.forecast_report import tell_features
 from groundswell.jobs.material import Material, live_material
 from groundswell.jobs.steps import Steps
 from groundswell.records import Decision, Window, as_json
 from groundswell.settings import Settings
-from groundswell.stages import evaluate, features, gate, importance, merit
+from groundswell.stages import evaluate, features, gate, importance, train
 
-#: Videos under which there is nothing to split.
-FEWEST_VIDEOS = 50
 _ORDER = ("observed_at", "views")
 
 
@@ -69,11 +68,12 @@ def _body(challenger: Challenger, material: Material, collection: Collection, se
     holdout = evaluate.Holdout(judging.rows.tiers, quantity, judging.authors)
     known = {author for author in material.training.authors if author}
     seen = np.array([author in known for author in judging.authors], dtype=bool)
-    ranges = challenger.model.reach.ranges(probabilities)
+    rows = material.training.rows
+    medians = evaluate.creator_medians(judging.authors, rows.tiers, material.training.authors)
+    against = evaluate.yardsticks(rows.tiers, len(judging), {"creatorMedian": medians})
     hits = (likeliest(probabilities) == holdout.tiers).astype(np.float64)
-    catalogue = {feature.name: feature for feature in features.OBSERVED}
     top = importance.find_importance(
-        challenger.model.probabilities, judging.rows.features, holdout.tiers, tuple(catalogue), settings.seed
+        challenger.model.probabilities, judging.rows.features, holdout.tiers, features.names(), settings.seed
     )
     selection = int(material.selection.sum())
     content: dict[str, Any] = as_json(challenger.evaluation)
@@ -85,32 +85,19 @@ def _body(challenger: Challenger, material: Material, collection: Collection, se
             "cutPoints": list(material.cut_points or ()),
         },
         "n": _counts(collection, material, selection),
-        "lift": _lift(challenger, holdout, material),
+        "lift": as_json(lift_of(probabilities, holdout, against, challenger.evaluation)),
         "ceiling": {"accuracy": None, "byErrors": None, "r2": None, "reached": None},
-        "range": {
-            "promised": PROMISED,
-            "coverage": as_json(evaluate.coverage(ranges, holdout, settings.bootstrap, settings.seed)),
-            "meanTiers": float((ranges[:, 1] - ranges[:, 0] + 1).mean()),
-            "calibrationRows": selection,
-        },
+        "range": as_json(range_report(challenger.model, probabilities, holdout, selection, settings)),
         "slices": {
             "seenCreators": as_json(evaluate.evaluate_slice(probabilities, holdout, seen, settings.seed)),
             "unseenCreators": as_json(evaluate.evaluate_slice(probabilities, holdout, ~seen, settings.seed)),
         },
         "reliability": {"bins": as_json(reliability_bins(probabilities.max(axis=1), hits)), "n": len(hits)},
-        "topFeatures": [
-            {
-                "name": found.name,
-                "sentence": catalogue[found.name].sentence,
-                "unit": catalogue[found.name].unit,
-                "importance": found.rps_increase,
-            }
-            for found in top
-        ],
+        "topFeatures": tell_features(top, features.OBSERVED),
         "learners": [
             {"kind": candidate.kind, "logLoss": candidate.selection_log_loss, "weight": None}
             for candidate in challenger.candidates
-            if not hasattr(candidate, "weight")
+            if isinstance(candidate, train.Candidate)
         ],
         "randomSplit": None,
         "periods": {"train": _all(material), "calibration": _all(material), "holdout": _all(material)},
@@ -137,17 +124,3 @@ def _counts(collection: Collection, material: Material, selection: int) -> dict[
         "rejected": sum(collection.rejected.values()),
         "rejectedBy": dict(collection.rejected),
     }
-
-
-def _lift(challenger: Challenger, holdout: evaluate.Holdout, material: Material) -> dict[str, Any]:
-    rows = material.training.rows
-    medians = evaluate.creator_medians(holdout.authors, rows.tiers, material.training.authors)
-    against = evaluate.yardsticks(rows.tiers, len(holdout.tiers), {"creatorMedian": medians})
-    losses = {
-        name: ranked_probability_score(evaluate.certain(named), holdout.tiers) for name, named in against.tiers.items()
-    }
-    rps = ranked_probability_score(challenger.probabilities, holdout.tiers)
-    best, delta, upper = merit.find_lift(rps, losses, creator_clusters(holdout.authors))
-    named = float((against.tiers[best] == holdout.tiers).mean())
-    points = 100 * (challenger.evaluation.metrics["accuracy"].value - named)
-    return as_json(merit.Lift(best, delta, upper, points))  # type: ignore[no-any-return]

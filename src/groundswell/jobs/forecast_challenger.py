@@ -72,7 +72,7 @@ def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) 
     found = evaluate.evaluate(probabilities, holdout, yardsticks, settings.bootstrap, settings.seed)
     log_per_class("train", evaluate.per_class(evaluate.confusion_matrix(on_training, training.tiers)))
     log_per_class("test", found.per_class)
-    lift = _lift(probabilities, holdout, yardsticks, found)
+    lift = lift_of(probabilities, holdout, yardsticks, found)
     ceiling = _ceiling(material, forecast, probabilities, found.metrics["accuracy"])
     slices = _slices(material, probabilities, holdout, settings.seed)
     steps.begin("explain")
@@ -92,7 +92,7 @@ def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) 
         leaks=leaks,
         lift=lift,
         ceiling=ceiling,
-        range=_range_report(model, probabilities, holdout, len(calibration), settings),
+        range=range_report(model, probabilities, holdout, len(calibration), settings),
         slices=slices,
         reliability=reliability_bins(confidence, (likeliest(probabilities) == holdout.tiers).astype(np.float64)),
         top_features=top,
@@ -106,7 +106,7 @@ def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) 
 
 
 def _yardsticks(material: ForecastMaterial) -> evaluate.Yardsticks:
-    before = material.outcomes(material.before_holdout).tiers
+    before = material.tiers_of(material.before_holdout)
     return evaluate.yardsticks(before, len(material.holdout), baseline_tiers(material))
 
 
@@ -120,9 +120,10 @@ def _ceiling(
     )
 
 
-def _range_report(
+def range_report(
     model: Model, probabilities: Floats, holdout: evaluate.Holdout, calibration_rows: int, settings: Settings
 ) -> RangeReport:
+    """Return how the model's ranges did on the holdout."""
     ranges = model.reach.ranges(probabilities)
     return RangeReport(
         promised=PROMISED,
@@ -134,7 +135,7 @@ def _range_report(
 
 def baseline_tiers(material: ForecastMaterial) -> dict[str, Tiers]:
     """Return what needs no model: the creator's median until then, and the rank of early views where there are any."""
-    before = material.outcomes(material.before_holdout).tiers
+    before = material.tiers_of(material.before_holdout)
     middle = int(np.sort(before)[(len(before) - 1) // 2])
     rows = material.rows[material.parts.holdout.tolist()]
     known = rows["creator_median"].to_numpy()
@@ -171,9 +172,10 @@ def _expected(regression: LinearEstimator | RegressionEstimator, values: Floats)
     return regression.expected(values)
 
 
-def _lift(
+def lift_of(
     probabilities: Floats, holdout: evaluate.Holdout, yardsticks: evaluate.Yardsticks, found: evaluate.Evaluation
 ) -> merit.Lift:
+    """Return the lift over the best baseline, the tier shares among them."""
     tiers = holdout.tiers
     forecasts = {name: evaluate.certain(named) for name, named in yardsticks.tiers.items()}
     forecasts["tierShares"] = np.tile(yardsticks.shares, (len(tiers), 1))

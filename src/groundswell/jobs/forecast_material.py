@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from groundswell.calibration.scores import Tiers
 from groundswell.errors import SettingsError, TooFewVideosError
 from groundswell.frames import MOMENT
 from groundswell.heads import Outcomes
@@ -73,6 +74,10 @@ class ForecastMaterial(Material):
     def log_cuts(self) -> tuple[float, ...]:
         """The log-views at which the next tier begins: between a cut-point and the next whole number of views."""
         return tuple(float(np.log1p(cut + 0.5)) for cut in self.label.cut_points)
+
+    def tiers_of(self, numbers: timeline.Rows) -> Tiers:
+        """Return the tiers of rows of `rows`."""
+        return self.label.tiers(self.rows["views"].cast(pl.Float64).to_numpy()[numbers])
 
     def outcomes(self, numbers: timeline.Rows) -> Outcomes:
         """Return rows of `rows` with their outcome."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from groundswell.jobs.forecast_challenger import ForecastChallenger
 from groundswell.jobs.forecast_material import ForecastMaterial
 from groundswell.records import as_json, camel, rounded
-from groundswell.stages import features
+from groundswell.stages import features, importance
 from groundswell.stages.timeline import Rows
 
 #: Digits that metrics are told with.
@@ -39,7 +40,6 @@ def describe(material: ForecastMaterial) -> dict[str, Any]:
 
 def report(challenger: ForecastChallenger) -> dict[str, Any]:
     """Return the evaluation of a forecast with everything that explains it."""
-    catalogue = {feature.name: feature for feature in features.of_window(challenger.model.window)}
     content: dict[str, Any] = as_json(challenger.evaluation)
     content |= {
         "lift": as_json(challenger.lift),
@@ -47,18 +47,26 @@ def report(challenger: ForecastChallenger) -> dict[str, Any]:
         "range": as_json(challenger.range),
         "slices": as_json(challenger.slices),
         "reliability": {"bins": as_json(challenger.reliability), "n": challenger.evaluation.n},
-        "topFeatures": [
-            {
-                "name": found.name,
-                "sentence": catalogue[found.name].sentence,
-                "unit": catalogue[found.name].unit,
-                "importance": round(found.rps_increase, 5),
-            }
-            for found in challenger.top_features
-        ],
+        "topFeatures": tell_features(challenger.top_features, features.of_window(challenger.model.window)),
         "learners": as_json(challenger.candidates),
     }
     return rounded(content, DIGITS)  # type: ignore[no-any-return]
+
+
+def tell_features(
+    found: Sequence[importance.Importance], catalogue: Sequence[features.Feature]
+) -> list[dict[str, Any]]:
+    """Return what each feature is and how much it matters."""
+    declared = {feature.name: feature for feature in catalogue}
+    return [
+        {
+            "name": one.name,
+            "sentence": declared[one.name].sentence,
+            "unit": declared[one.name].unit,
+            "importance": round(one.rps_increase, 5),
+        }
+        for one in found
+    ]
 
 
 def _period(material: ForecastMaterial, numbers: Rows) -> dict[str, Any]:

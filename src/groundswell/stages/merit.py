@@ -17,7 +17,7 @@ from groundswell.estimators.regressions import Errors
 from groundswell.records import Estimate, Finding, Outcome
 
 #: Points by which an accuracy may pass the ceiling before it is too good: errors of log-views are not quite normal,
-#: and honest forecasts of real collections were seen up to 2.5 points above (docs/architecture.md).
+#: and honest forecasts of real collections were seen up to 2.5 points above the higher of the two ceilings.
 TOLERANCE = 0.05
 #: Groups of rows, by how sure the forecast is, whose errors are taken to be alike.
 GROUPS = 10
@@ -112,7 +112,9 @@ def check_calibration(ece: Estimate, confidence: Floats, limit: float, seed: int
 def find_range(coverage: Estimate, promised: float) -> Finding:
     """Return whether the stated ranges held as many videos as promised; told, not voted on."""
     said = f"{coverage.value:.1%} of {promised:.0%} promised lay in their range (n {coverage.n:,})"
-    if coverage.high is None:
+    if coverage.low is not None and coverage.high is not None:
+        said = f"{said[:-1]}, 95 % {100 * coverage.low:.1f} to {100 * coverage.high:.1f})"
+    else:
         return _finding("G9", "Ranges hold what they promise", None, said)
     return _finding("G9", "Ranges hold what they promise", coverage.high >= promised, said)
 
