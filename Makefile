@@ -1,6 +1,8 @@
 # Two commands matter: `make demo` and `make test`. Both set up .venv themselves.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 BIN := .venv/bin
+# pytest loads numpy before the package can cap its threads; two pools on two cores slow each other tenfold.
+export OMP_NUM_THREADS ?= 1
 # The tests of a file share what is expensive to make, so a file goes to one worker.
 WORKERS := -n auto --dist loadfile
 

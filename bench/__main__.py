@@ -20,10 +20,16 @@ MEASUREMENTS = (
     ("ingesting", "hundred_thousand", False),
     ("auditing", "million_pairs", False),
     ("auditing", "platt", False),
+    ("alarming", "false_alarms", False),
+    ("alarming", "power", False),
+    ("drifting", "million_rows", False),
+    ("drifting", "half_million_readings", False),
+    ("calibrating", "thirty_splits", True),
     ("forecasting", "history_100k", False),
     ("forecasting", "publish_retrain", False),
     ("forecasting", "live_row", False),
     ("forecasting", "real_sources", True),
+    ("replaying", "lives", True),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks

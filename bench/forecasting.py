@@ -211,7 +211,7 @@ def real_sources() -> list[Row]:
 
 def _backtested(platform: str, source: str | None, window: Window, log_loss: float, rps: float) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        collection = exported_collection(_exported(platform, source, Path(folder)), datetime.now(UTC))
+        collection = exported_collection(exported(platform, source, Path(folder)), datetime.now(UTC))
         settings = load_settings(
             home=Path(folder), database_url=None, label_age_max=LABEL_AGE_MAX if platform == "youtube" else None
         )
@@ -239,7 +239,7 @@ def _beside(what: str, found: dict[str, Any], reference: float) -> Row:
     return Row(what, f"< {reference:g}", f"{found['value']:.4f} ({better:+.1f}%; {span})", found["value"] < reference)
 
 
-def _exported(platform: str, source: str | None, folder: Path) -> list[Path]:
+def exported(platform: str, source: str | None, folder: Path) -> list[Path]:
     """Return files of one source's videos and of their snapshots."""
     videos = pl.read_parquet(REAL_DATA / f"{platform}_videos.parquet")
     videos = videos if source is None else videos.filter(pl.col("source") == source)

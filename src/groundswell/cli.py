@@ -29,6 +29,8 @@ app = typer.Typer(
 models_app = typer.Typer(help="The numbered models: list, show, promote, roll back.", no_args_is_help=True)
 db_app = typer.Typer(help="The database: create what is missing, migrate, check.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+calibrations_app = typer.Typer(help="Calibrations of the score: list, restore.", no_args_is_help=True)
+app.add_typer(calibrations_app, name="calibrations")
 app.add_typer(db_app, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -175,16 +177,43 @@ def retrain(
 
 
 @app.command(rich_help_panel="Teach and check")
+def harvest(json: Json = False) -> None:
+    """Write the outcomes of our own predictions as later scrapes show them; run again, it changes nothing."""
+    from groundswell.jobs.harvest import harvest as run
+    from groundswell.printing_loop import harvest as view
+
+    with _opened() as context, printing.progress("harvest") as step:
+        report = run(context, context.now(), step)
+    _finish(report, json, view)
+
+
+@app.command(rich_help_panel="Teach and check")
 def audit(
     since_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days back; default 90.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Where to write a report with pictures.")] = None,
     json: Json = False,
 ) -> None:
-    """Check whether the scores of the last 90 days came true, and refit their calibration."""
+    """Check whether what we said came true, watch for drift, refit the score's calibration, say what to do."""
     from groundswell.jobs.audit import audit as run
 
     with _opened() as context, printing.progress("audit") as step:
         report = run(context, context.now(), since_days, step)
+    if html is not None and report.status in {"completed", "skipped"}:
+        from groundswell.reports.audit import render
+
+        _write_report(html, render(report.body))
     _finish(report, json, printing.audit)
+
+
+@app.command(rich_help_panel="Teach and check")
+def recalibrate(window: WindowOption = Window.OBSERVED, json: Json = False) -> None:
+    """Find new calibrators and ranges for what serves, without training; a gate decides whether they do."""
+    from groundswell.jobs.recalibrate import recalibrate as run
+    from groundswell.printing_loop import recalibrate as view
+
+    with _opened() as context, printing.progress("recalibrate") as step:
+        report = run(context, window, context.now(), step)
+    _finish(report, json, view)
 
 
 @app.command(rich_help_panel="Teach and check")
@@ -219,10 +248,40 @@ def backtest(  # noqa: PLR0913, PLR0917 - each is an option
         body = run(collection, window, settings, moment, step)
     if html is not None:
         from groundswell.reports.backtest import render
-        from groundswell.store.files import write_whole
 
-        write_whole(html, render(body).encode())
-        typer.echo(f"The report is in {html}", err=True)
+        _write_report(html, render(body))
+    printing.show(body, json, view)
+
+
+@app.command(rich_help_panel="Teach and check")
+def replay(  # noqa: PLR0913, PLR0917 - each is an option
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Exports, and readings of their videos.")],
+    window: WindowOption = Window.PUBLISH,
+    months: Annotated[int, typer.Option(min=1, max=240, help="Months of four weeks to live through.")] = 12,
+    as_of: AsOf = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Where to write a report with pictures.")] = None,
+    format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
+    label_age: Annotated[str | None, typer.Option(help="Age at which an outcome is read, such as 72h.")] = None,
+    json: Json = False,
+) -> None:
+    """Live through your exports again, month by month, beside a model that was trained once and left."""
+    from groundswell.jobs.collection import exported_collection
+    from groundswell.jobs.replay import replay as run
+    from groundswell.printing_loop import replay as view
+
+    if not window.is_forecast:
+        raise typer.BadParameter("a replay forecasts: choose publish, 1h, 6h or 24h", param_hint="--window")
+    settings = _settings("WARNING", **({"label_age": label_age} if label_age is not None else {}))
+    now = datetime.now(UTC)
+    moment = _moment(as_of) or now
+    with printing.row_progress("replay") as progress:
+        collection = exported_collection(paths, now, format, progress)
+    with printing.progress("replay") as step:
+        body = run(collection, window, settings, moment, months, step)
+    if html is not None:
+        from groundswell.reports.replay import render
+
+        _write_report(html, render(body))
     printing.show(body, json, view)
 
 
@@ -308,6 +367,26 @@ def rollback_model(window: WindowOption = Window.OBSERVED, json: Json = False) -
         printing.show(rollback(context, window), json, printing.moved)
 
 
+@calibrations_app.command("list")
+def list_calibrations(json: Json = False) -> None:
+    """List every calibration of the score, newest first; the newest one speaks, if it is active."""
+    from groundswell.jobs.calibrations import list_calibrations as run
+    from groundswell.printing_loop import calibrations as view
+
+    with _opened() as context:
+        printing.show(run(context), json, view)
+
+
+@calibrations_app.command("restore")
+def restore_calibration(version_: Annotated[int, typer.Argument(metavar="N", min=0)], json: Json = False) -> None:
+    """Let the score be calibrated as version N did again; 0 leaves scores alone."""
+    from groundswell.jobs.calibrations import restore
+    from groundswell.printing_loop import calibration as view
+
+    with _opened() as context:
+        printing.show(restore(context, version_), json, view)
+
+
 @db_app.command("init")
 def init_database(json: Json = False) -> None:
     """Create every table that is missing; the tables of your product are left as they are."""
@@ -372,6 +451,13 @@ def _serve(settings: Settings, host: str, port: int, json: bool) -> None:
         typer.echo(f"groundswell listens on {url} (API reference at /docs)", err=True)
 
     serve(settings, host, port, tell)
+
+
+def _write_report(path: Path, page: str) -> None:
+    from groundswell.store.documents import write_page
+
+    write_page(path, page)
+    typer.echo(f"The report is in {path}", err=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -186,19 +186,51 @@ def audit(body: Body) -> str:
     if body["status"] in {"failed", "already_running"}:
         return str(body["status"])
     if body["status"] == "skipped":
-        return f"skipped: {body['reason']} ({body['samples']} pairs, {body['required']} are needed)"
+        head = f"skipped: {body['reason']} ({body['samples']} pairs, {body['required']} are needed)"
+        return "\n".join([head, *_around(body)])
     params = body["plattParams"]
     platt = f"a {params['a']:.4f}, b {params['b']:.4f}" if params else "none"
     serving = "serves from now on" if body["plattActive"] else "does not serve"
-    return lines(
+    chosen = body["scoreCalibration"]
+    figures = lines(
         {
+            "alarm": f"{body['alarm'].upper()}: {body['alarmReason']}",
+            "  this rule": _rule(body["alarmRule"]),
             "pairs": f"{body['totalSamples']:,}",
             "ECE": f"{body['ece']:.4f}, {_verdict(body)} (10 bins)",
             "  of what serves now": f"{body['servedEce']:.4f} on the same pairs",
             "Platt": f"{platt}; {serving}",
             "  why": body["plattReason"],
+            "score calibration": f"{chosen['kind']}: {chosen['reason']}",
         }
     )
+    return "\n".join([figures, *_around(body)])
+
+
+def _rule(rule: Body) -> str:
+    if not rule["power"]:
+        return "not known: too few pairs"
+    return (
+        f"says red of calibrated scores in {rule['falseAlarms']['value']:.1%} of audits of this n, and of a true ECE "
+        f"of {rule['powerAt']:g} in {rule['power']['value']:.0%}"
+    )
+
+
+def _around(body: Body) -> list[str]:
+    """Return what an audit tells beside the scores: what matured, the scraper, the lines, and what to do."""
+    left = ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in body["leftOutBy"].items())
+    changed = [f"  {one['explanation']}" for one in body["scrape"] if one["outcome"] == "failed"]
+    told = [
+        f"left out: {left}" if left else "",
+        body["matured"]["sentence"],
+        *(["The scraper changed:", *changed] if changed else []),
+        *(
+            f"{window}: alarm {line['alarm']}, {line['n']:,} matured. {line['recommendation']['why']}"
+            for window, line in body["lines"].items()
+        ),
+    ]
+    advice = body["recommendation"]
+    return [line for line in [*told, f"recommended: {advice['action']}. {advice['why']}"] if line]
 
 
 def _verdict(body: Body) -> str:

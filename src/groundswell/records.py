@@ -159,6 +159,42 @@ class CalibrationVersion:
     active: bool
     reason: str
     pairs: int
+    content: Mapping[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MaturityCount:
+    """How many predictions of a window have an outcome, and what of the rest.
+
+    `maturing` are too young (the last of them matures at `matures_by`), `unread` are old enough but were not read
+    since, and of the `nameless` no video is known, so that their outcome must be reported.
+    """
+
+    window: str
+    predictions: int
+    matured: int
+    maturing: int
+    unread: int
+    nameless: int
+    matures_by: datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """How one of our own predictions turned out; what is not known of it is None.
+
+    `actual_quantity` is what the version ranked (views, or WES); `observed_at` is when it was read; `origin` is
+    `harvest` or `reported`.
+    """
+
+    prediction_id: str
+    actual_views: int | None
+    actual_tier: int | None
+    actual_score: float | None
+    actual_quantity: float | None
+    matured_at: datetime | None
+    observed_at: datetime | None
+    origin: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

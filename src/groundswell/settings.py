@@ -98,6 +98,19 @@ class Settings(BaseSettings):
     drift_threshold: float = Field(0.15, gt=0, le=1, description="ECE above which the audit reports drift.")
     pair_days: int = Field(90, ge=1, description="Days back from which the audit takes its pairs.")
     min_pairs: int = Field(50, ge=2, description="Pairs that an audit needs.")
+    min_recalibration_rows: int = Field(
+        200, ge=50, description="Matured rows, unknown to the estimator, that a recalibration needs."
+    )
+    max_recalibration_rows: int = Field(
+        20_000, ge=50, description="Newest matured rows that a recalibration uses at most."
+    )
+    max_audit_rows: int = Field(
+        200_000, ge=100, description="Newest matured predictions of a line that an audit judges at most."
+    )
+    drift_days: int = Field(30, ge=1, description="Days of predictions that are held against the training data.")
+    max_drift_rows: int = Field(
+        100_000, ge=100, description="Newest predictions of a line that an audit looks at for drift, at most."
+    )
 
     @field_validator("label_age", "label_age_max", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ import polars as pl
 
 from groundswell.calibration.scores import Floats, Tiers
 from groundswell.errors import ArtifactError
+from groundswell.records import TIER_RANGES, TIERS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +34,25 @@ class TrainingRows:
         [False, True]
         """
         return np.isin(keys, self.keys, invert=True)
+
+    def actual_scores(self, tiers: Tiers, quantity: Floats) -> Floats:
+        """Return the actual score 0–100 of videos of these tiers: their place inside the tier's range.
+
+        It is linear in the mid-rank, the share below and half of the equal ones, among the training rows of the tier;
+        the middle of the range for a tier that training never saw (DESIGN §1).
+
+        >>> rows = TrainingRows(np.arange(4, dtype=np.uint64), np.array([1, 1, 1, 5]), np.array([10.0, 20, 30, 900]))
+        >>> rows.actual_scores(np.array([1, 1, 5, 2]), np.array([20.0, 5.0, 901.0, 50.0])).tolist()
+        [12.5, 0.0, 100.0, 35.0]
+        """
+        found = np.empty(len(tiers))
+        for tier, (low, high) in zip(TIERS, TIER_RANGES, strict=True):
+            own = np.sort(self.quantity[(self.tiers == tier) & ~np.isnan(self.quantity)])
+            here = tiers == tier
+            below, upto = (np.searchsorted(own, quantity[here], side=side) for side in ("left", "right"))
+            place = (below + upto) / (2 * len(own)) if len(own) else np.full(int(here.sum()), 0.5)
+            found[here] = low + place * (high - low)
+        return found
 
     def to_bytes(self) -> bytes:
         """Return the rows as Parquet, in one order whatever the order they were learnt in."""

@@ -49,7 +49,11 @@ def test_every_command_answers_in_words_and_in_one_json_object(own: Place) -> No
         ("extract",),
         ("retrain", "--dry-run"),
         ("retrain",),
+        ("harvest",),
         ("audit",),
+        ("recalibrate",),
+        ("calibrations", "list"),
+        ("calibrations", "restore", "1"),
         ("backtest", "export.jsonl"),
         ("predict", request_file(own)),
         ("models", "list"),
@@ -62,7 +66,8 @@ def test_every_command_answers_in_words_and_in_one_json_object(own: Place) -> No
     ):
         name = " ".join(argument for argument in arguments if argument.isalpha() or argument.startswith("-"))
         said[name] = (own.run(*arguments).out, own.json(*arguments))
-    assert {name.removesuffix(" --dry-run") for name in said} == {" ".join(c) for c in COMMANDS} - {"demo", "serve"}
+    elsewhere = {"demo", "serve", "replay"}
+    assert {name.removesuffix(" --dry-run") for name in said} == {" ".join(c) for c in COMMANDS} - elsewhere
     for name, (words, body) in said.items():
         assert words.strip(), name
         assert body, name
@@ -105,7 +110,7 @@ def check_words(retrain_words: str, retrained: dict[str, Any], audit_words: str,
     assert audited["plattReason"] in audit_words
 
 
-@pytest.mark.parametrize("command", [(), ("models",), ("db",), *COMMANDS], ids=" ".join)
+@pytest.mark.parametrize("command", [(), ("models",), ("calibrations",), ("db",), *COMMANDS], ids=" ".join)
 def test_help_names_every_option(command: tuple[str, ...]) -> None:
     known = typer.main.get_command(app)
     for name in command:

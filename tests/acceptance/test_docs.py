@@ -88,7 +88,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_commands_named_in_the_documents_exist(generate: ModuleType) -> None:
     known = {path for path, _ in generate.walk()}
-    named = re.compile(r"`groundswell ((?:models |db )?[a-z]+)")
+    named = re.compile(r"`groundswell ((?:models |calibrations |db )?[a-z]+)")
     for path in DOCS:
         for words in named.findall(path.read_text(encoding="utf-8")):
             assert f"groundswell {words}" in known, f"{path.name} names `groundswell {words}`"

@@ -356,11 +356,13 @@ def test_what_another_process_changes_counts_from_the_next_prediction_on(own: Pl
         assert (before["modelVersion"], before["calibrationVersion"]) == (1, None)
         assert before["calibratedScore"] == before["score"]
 
-        params = own.json("audit")["plattParams"]
+        assert own.json("audit")["scoreCalibration"]["kind"] == "logitPlatt"
         calibrated = now()
         assert calibrated["calibrationVersion"] == 1
-        expected = 100 / (1 + math.exp(params["a"] * before["score"] / 100 + params["b"]))
-        assert calibrated["calibratedScore"] == pytest.approx(expected, abs=1e-3)
+        found = own.json("calibrations", "list")["calibrations"][0]["content"]["calibrator"]
+        chance = before["score"] / 100
+        odds = found["slope"] * math.log(chance / (1 - chance)) + found["intercept"]
+        assert calibrated["calibratedScore"] == pytest.approx(100 / (1 + math.exp(-odds)), abs=1e-3)
 
         assert own.json("retrain", environment=LENIENT)["modelVersion"] == 2
         assert now()["modelVersion"] == 2
@@ -371,7 +373,7 @@ def test_what_another_process_changes_counts_from_the_next_prediction_on(own: Pl
 
         # A later audit that finds the scores right as they are silences the correction.
         own.sql("update outcomes set actual_score = predicted_score")
-        assert own.json("audit")["plattActive"] is False
+        assert own.json("audit")["scoreCalibration"]["active"] is False
         assert now()["calibratedScore"] == now()["score"]
 
 
@@ -391,6 +393,12 @@ def test_the_api_reference_names_every_route(server: Server) -> None:
     assert {path: set(methods) for path, methods in paths.items()} == {
         RETRAIN: {"get", "post"},
         AUDIT: {"get", "post"},
+        "/api/cron/harvest-outcomes": {"get", "post"},
+        "/api/cron/recalibrate": {"get", "post"},
         "/api/predict": {"post"},
+        "/api/outcomes": {"post"},
+        "/api/outcomes/{prediction_id}": {"delete"},
+        "/api/audits": {"get"},
+        "/api/audits/{run_id}": {"get"},
         "/healthz": {"get"},
     }

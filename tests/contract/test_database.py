@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
+from groundswell import store
 from groundswell.errors import DatabaseError
-from groundswell.store import tables
+from groundswell.store import calibrations, ledger, outcomes, predictions, registry, tables
 from groundswell.store.database import HEAD, MIGRATIONS_TABLE, Database
+
+AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def test_a_prepared_database_has_every_table(database: Database) -> None:
@@ -87,3 +96,90 @@ def without_schema() -> sa.MetaData:
     for table in tables.own.sorted_tables:
         table.to_metadata(plain, schema=None)  # type: ignore[arg-type]
     return plain
+
+
+# --- from an older release ---
+
+
+@pytest.fixture
+def older(database: Database) -> Database:
+    """The database as the release before 0003 left it: a prediction that matured, one that did not, a calibration."""
+    with database.begin() as connection:
+        connection.exec_driver_sql("drop schema groundswell cascade" if database.is_postgres else "select 1")
+        if not database.is_postgres:
+            for table in [*tables.own.sorted_tables, sa.table(MIGRATIONS_TABLE)]:
+                connection.exec_driver_sql(f'drop table "{table.name}"')
+    migrate(database, "0002")
+    assert database.revision() == "0002"
+    where, zone = (f"{tables.SCHEMA}.", "+00") if database.is_postgres else ("", "")
+    said = {"version": 1, "a": -5.0, "b": 2.5, "active": True, "reason": "better", "pairs": 200}
+    numbers, nothing = "'[0.1, 0.2, 0.4, 0.2, 0.1]'", "'{}'"
+    columns = 'id, predicted_at, "window", platform, platform_video_id, model_version, tier, probabilities, score'
+    with database.begin() as connection:
+        for number, video in ((1, "'7'"), (2, "null")):
+            connection.exec_driver_sql(
+                f"insert into {where}predictions ({columns}, calibrated_score, features, input) values ("
+                f"'{uuid.UUID(int=number)}', '2026-08-01 12:00:00.000000{zone}', 'publish', 'tiktok', {video}, 1, 3, "
+                f"{numbers}, 55.5, 44.5, '[0.25, null]', {nothing})"
+            )
+        connection.exec_driver_sql(
+            f"insert into {where}prediction_outcomes (prediction_id, actual_views, actual_tier, actual_score, "
+            f"matured_at, created_at, updated_at) values ('{uuid.UUID(int=1)}', 9, 4, 70.5, "
+            f"'2026-08-04 12:00:00.000000{zone}', '2026-08-05 12:00:00.000000{zone}', "
+            f"'2026-08-05 12:00:00.000000{zone}')"
+        )
+        connection.exec_driver_sql(
+            f"insert into {where}calibrations (version, created_at, a, b, active, reason, pairs) values "
+            f"(1, '2026-08-01 12:00:00.000000{zone}', -5.0, 2.5, true, 'better', 200)"
+        )
+        ledger.append(connection, ledger.CALIBRATION, said, AT)
+    return database
+
+
+def migrate(database: Database, revision: str) -> None:
+    with database.begin() as connection:
+        if database.is_postgres:
+            connection.exec_driver_sql(f"create schema if not exists {tables.SCHEMA}")
+        config = Config()
+        config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_what_an_older_release_wrote_is_kept(older: Database) -> None:
+    assert older.upgrade() == []
+    assert older.revision() == HEAD
+    assert not older.missing_columns()
+    with older.read() as connection:
+        rows = connection.execute(sa.select(tables.predictions).order_by(tables.predictions.c.id)).mappings().all()
+        (kept,) = connection.execute(sa.select(tables.prediction_outcomes)).mappings()
+        (calibration,) = connection.execute(sa.select(tables.calibrations)).mappings()
+        assert ledger.verify(connection).status == "verified"
+    assert [(row["platform_video_id"], row["score"], row["features"]) for row in rows] == [
+        ("7", 55.5, [0.25, None]),
+        (None, 55.5, [0.25, None]),
+    ]
+    assert {(row["author"], row["segment"], row["matures_at"]) for row in rows} == {(None, None, None)}
+    assert (kept["actual_score"], kept["actual_views"]) == (70.5, 9)
+    assert (kept["origin"], kept["observed_at"], kept["actual_quantity"]) == ("reported", None, None)
+    assert (calibration["a"], calibration["active"], calibration["content"]) == (-5.0, True, None)
+
+
+def test_what_an_older_release_wrote_is_part_of_the_loop(older: Database) -> None:
+    older.upgrade()
+    until = AT + timedelta(days=90)
+    found = outcomes.pairs(older, AT, until)
+    assert found.frame.select("predicted", "actual", "own").rows() == [(0.555, 0.705, True)]
+    assert [(one.predictions, one.matured, one.nameless) for one in predictions.maturity(older, AT, until)] == [
+        (2, 1, 1)
+    ]
+    assert registry.serving(older, "publish").calibration == calibrations.versions(older)[0]
+    calibrations.restore(older, 1, until)
+    with older.read() as connection:
+        assert ledger.verify(connection).status == "verified"
+
+
+def test_a_migrated_database_has_the_tables_that_the_code_describes(older: Database) -> None:
+    older.upgrade()
+    test_the_migrations_make_the_tables_that_the_code_describes(older)

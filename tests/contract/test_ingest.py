@@ -263,6 +263,21 @@ METADATA: list[Any] = [None, {}, {"team": "red", "bookmarks": 3}, "text", [], [1
 
 
 @pytest.mark.parametrize("metadata", METADATA, ids=repr)
+def test_of_two_readings_of_one_moment_the_one_with_more_views_holds_in_any_order(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    videos = write_lines(tmp_path / "videos.jsonl", VIDEOS["clockworks"])
+    first = READINGS[0] | {"scraped_at": "2025-01-02T00:00:00Z", "views": 1200}
+    for name, views, expected in (("a", 1200, (1, 0, 0)), ("b", 1400, (0, 1, 0)), ("c", 1300, (0, 0, 1))):
+        readings = write_lines(tmp_path / f"{name}.jsonl", [first | {"views": views}])
+        report = ingest(database, settings, [videos, readings] if name == "a" else [readings], as_of=AS_OF)
+        videos_read = 0 if name != "a" else report.inserted - 1
+        assert (report.inserted - videos_read, report.updated, report.unchanged) == expected, name
+    with database.read() as connection:
+        stored = sa.select(tables.snapshots.c.views).where(tables.snapshots.c.views.in_([1200, 1300, 1400]))
+        assert connection.execute(stored).scalars().all() == [1400]
+
+
 def test_what_the_user_keeps_in_metadata_stays(
     database: Database, settings: Settings, tmp_path: Path, metadata: Any
 ) -> None:

@@ -11,30 +11,16 @@ import pytest
 import sqlalchemy as sa
 
 from groundswell.errors import RequestError
+from groundswell.records import StoredOutcome
 from groundswell.store import outcomes, predictions, tables
 from groundswell.store.database import Database
+from groundswell.store.outcomes import Pairs
+from tests.made_up_loop import HOUR, entries, outcome, predicted, stored_outcomes, verified
 
 UNTIL = datetime(2026, 11, 1, 10, 0, tzinfo=UTC)
 SINCE = UNTIL - timedelta(days=90)
 ANN = "00000000-0000-0000-0000-000000000001"
 ANALYSIS = "00000000-0000-0000-0000-000000000002"
-
-
-#: A prediction as it is logged, but for its id.
-PREDICTION = {
-    "predicted_at": SINCE,
-    "window": "observed",
-    "platform": "tiktok",
-    "platform_video_id": "7",
-    "model_version": 1,
-    "calibration_version": None,
-    "tier": 3,
-    "probabilities": [0.1, 0.2, 0.4, 0.2, 0.1],
-    "score": 50.0,
-    "calibrated_score": 50.0,
-    "features": {"shareRate": 0.25},
-    "input": {"views": 100, "description": "né\u2028"},
-}
 
 
 def add_outcome(database: Database, **values: Any) -> None:
@@ -43,65 +29,40 @@ def add_outcome(database: Database, **values: Any) -> None:
         connection.execute(sa.insert(tables.outcomes), row)
 
 
-def add_prediction(database: Database, score: float = 55.5) -> str:
-    prediction_id = str(uuid.uuid4())
-    row = PREDICTION | {"id": prediction_id, "score": score, "calibrated_score": score}
-    predictions.log(database, [row])
-    return prediction_id
+def add_prediction(database: Database, score: float = 55.5, **changed: Any) -> str:
+    return predicted(database, predicted_at=SINCE, score=score, calibrated_score=score, **changed)
 
 
-def test_the_ranges_of_matured_predictions_are_counted_by_window(database: Database) -> None:
-    for window, low, high, tier in (
-        ("publish", 2, 4, 4),
-        ("publish", 4, 4, 4),
-        ("publish", 1, 3, 4),
-        ("publish", None, None, 4),
-        ("6h", 5, 5, 4),
-        ("6h", 1, 5, None),
-    ):
-        prediction_id = str(uuid.uuid4())
-        row = PREDICTION | {"id": prediction_id, "window": window, "range_low": low, "range_high": high}
-        predictions.log(database, [row])
-        outcomes.record(
-            database,
-            prediction_id=prediction_id,
-            actual_views=1000,
-            actual_tier=tier,
-            actual_score=70.0,
-            matured_at=UNTIL,
-            at=UNTIL,
-        )
-    assert outcomes.ranges_held(database, SINCE, UNTIL) == {"6h": (1, 0), "publish": (3, 2)}
-    assert outcomes.ranges_held(database, UNTIL + timedelta(seconds=1), UNTIL + timedelta(days=1)) == {}
+def mature(
+    database: Database, prediction_id: str, score: float | None, at: datetime = UNTIL, **changed: Any
+) -> StoredOutcome:
+    found = outcome(prediction_id, actual_score=score, **changed)
+    outcomes.record(database, [found], at)
+    return found
 
 
-def mature(database: Database, prediction_id: str, score: float | None, at: datetime = UNTIL) -> None:
-    outcomes.record(
-        database,
-        prediction_id=prediction_id,
-        actual_views=1000,
-        actual_tier=4,
-        actual_score=score,
-        matured_at=UNTIL,
-        at=at,
-    )
-
-
-def pairs(database: Database) -> tuple[list[tuple[float, float]], int]:
+def found_pairs(database: Database) -> Pairs:
     found = outcomes.pairs(database, SINCE, UNTIL)
-    assert dict(found.frame.schema) == {"predicted": pl.Float64, "actual": pl.Float64}
-    return sorted(found.frame.rows()), found.left_out
+    texts = {"segment": pl.Categorical, "unit": pl.UInt64, "own": pl.Boolean}
+    assert dict(found.frame.schema) == {"predicted": pl.Float64, "actual": pl.Float64, **texts}
+    return found
+
+
+def pairs(database: Database) -> tuple[list[tuple[float, float]], dict[str, int]]:
+    found = found_pairs(database)
+    return sorted(found.frame.select("predicted", "actual").rows()), dict(found.left_out)
 
 
 def test_without_outcomes_there_are_no_pairs(database: Database) -> None:
-    assert pairs(database) == ([], 0)
+    assert pairs(database) == ([], {})
     assert outcomes.count(database) == 0
 
 
 def test_a_pair_is_both_scores_as_shares_of_100(database: Database) -> None:
     add_outcome(database)
     add_outcome(database, predicted_score=120, actual_score=-5)
-    assert pairs(database) == ([(0.4, 0.6), (1.0, 0.0)], 0)
+    assert pairs(database) == ([(0.4, 0.6), (1.0, 0.0)], {})
+    assert found_pairs(database).clipped == 1
     assert outcomes.count(database) == 2
 
 
@@ -109,8 +70,9 @@ def test_deleted_outcomes_and_those_without_a_score_are_no_pairs(database: Datab
     add_outcome(database, deleted_at=UNTIL)
     add_outcome(database, predicted_score=None)
     add_outcome(database, actual_score=None)
-    assert pairs(database) == ([], 0)
-    assert outcomes.count(database) == 2
+    add_outcome(database, actual_score=None, created_at=SINCE - timedelta(days=1))  # too old to be spoken of
+    assert pairs(database) == ([], {"deleted": 1, "missing_score": 2})
+    assert outcomes.count(database) == 3
 
 
 @pytest.mark.parametrize(
@@ -124,12 +86,12 @@ def test_deleted_outcomes_and_those_without_a_score_are_no_pairs(database: Datab
 )
 def test_the_range_holds_both_its_ends(database: Database, created_at: datetime, counts: bool) -> None:
     add_outcome(database, created_at=created_at)
-    assert pairs(database) == ([(0.4, 0.6)] if counts else [], 0)
+    assert pairs(database) == ([(0.4, 0.6)] if counts else [], {})
 
 
 def test_an_outcome_without_a_time_is_left_out_and_counted(database: Database) -> None:
     add_outcome(database, created_at=None)
-    assert pairs(database) == ([], 1)
+    assert pairs(database) == ([], {"unreadable": 1})
 
 
 def test_a_score_that_is_no_number_is_left_out_and_counted(postgres_database: Database) -> None:
@@ -138,7 +100,7 @@ def test_a_score_that_is_no_number_is_left_out_and_counted(postgres_database: Da
             "insert into outcomes (id, predicted_score, actual_score, created_at) "
             "values (gen_random_uuid(), 'NaN', 50, '2026-10-01Z'), (gen_random_uuid(), 50, 'NaN', '2020-10-01Z')"
         )
-    assert pairs(postgres_database) == ([], 1)  # the other one is too old to matter
+    assert pairs(postgres_database) == ([], {"unreadable": 1})  # the other one is too old to matter
 
 
 @pytest.mark.parametrize(
@@ -169,7 +131,7 @@ def test_times_as_others_write_them_on_sqlite(
     add_outcome(sqlite_database, created_at=None)
     with sqlite_database.begin() as connection:
         connection.exec_driver_sql("update outcomes set created_at = ?", (written,))
-    assert pairs(sqlite_database) == ([(0.4, 0.6)] * counts, left_out)
+    assert pairs(sqlite_database) == ([(0.4, 0.6)] * counts, {"unreadable": 1} if left_out else {})
 
 
 @pytest.mark.parametrize("written", ["many", float("inf")])
@@ -177,7 +139,7 @@ def test_a_score_that_is_no_number_on_sqlite_is_left_out_and_counted(sqlite_data
     add_outcome(sqlite_database)
     with sqlite_database.begin() as connection:
         connection.exec_driver_sql("update outcomes set actual_score = ?", (written,))
-    assert pairs(sqlite_database) == ([], 1)
+    assert pairs(sqlite_database) == ([], {"unreadable": 1})
 
 
 def test_matured_predictions_of_our_own_are_pairs_too(database: Database) -> None:
@@ -186,7 +148,7 @@ def test_matured_predictions_of_our_own_are_pairs_too(database: Database) -> Non
     add_prediction(database)  # not matured
     mature(database, add_prediction(database), None)
     mature(database, add_prediction(database), 80.0, at=SINCE - timedelta(days=1))
-    assert pairs(database) == ([(0.4, 0.6), (0.555, 0.8)], 0)
+    assert pairs(database) == ([(0.4, 0.6), (0.555, 0.8)], {"missing_score": 1})
     assert outcomes.count(database) == 1
 
 
@@ -194,10 +156,13 @@ def test_recording_an_outcome_again_replaces_it(database: Database) -> None:
     prediction_id = add_prediction(database)
     mature(database, prediction_id, 10.0, at=SINCE)
     mature(database, prediction_id, 80.0, at=UNTIL)
-    assert pairs(database) == ([(0.555, 0.8)], 0)
+    assert pairs(database) == ([(0.555, 0.8)], {})
     with database.read() as connection:
         row = connection.execute(sa.select(tables.prediction_outcomes)).one()
     assert (row.created_at, row.updated_at, row.actual_score) == (SINCE, UNTIL, 80.0)
+    ((was, now),) = [(entry["was"], entry["is"]) for entry in entries(database, "outcome")]
+    assert (was["actual_score"], now["actual_score"]) == (10.0, 80.0)
+    assert verified(database).status == "verified"
 
 
 @pytest.mark.parametrize("prediction_id", [str(uuid.UUID(int=9)), "nine", ""])
@@ -208,7 +173,7 @@ def test_an_outcome_of_no_prediction_is_refused(database: Database, prediction_i
 
 def test_predictions_are_logged_as_served(database: Database) -> None:
     predictions.log(database, [])
-    prediction_id = add_prediction(database)
+    prediction_id = add_prediction(database, input={"views": 100, "description": "né\u2028"})
     with database.read() as connection:
         row = connection.execute(sa.select(tables.predictions)).one()
     assert (row.id, row.predicted_at) == (prediction_id, SINCE)
@@ -219,7 +184,99 @@ def test_predictions_are_logged_as_served(database: Database) -> None:
 def test_a_users_own_outcomes_are_pairs(product_database: Database) -> None:
     add_outcome(product_database, analysis_id=ANALYSIS, user_id=ANN, predicted_score=12.34)
     mature(product_database, add_prediction(product_database), 80.0)
-    assert pairs(product_database) == ([(0.1234, 0.6), (0.555, 0.8)], 0)
+    assert pairs(product_database) == ([(0.1234, 0.6), (0.555, 0.8)], {})
+
+
+# --- what is no pair, or only half of one ---
+
+
+def test_an_outcome_read_before_its_prediction_is_no_pair(database: Database) -> None:
+    before, at, after = (add_prediction(database, platform_video_id=name) for name in ("1", "2", "3"))
+    mature(database, before, 80.0, observed_at=SINCE - HOUR)
+    mature(database, at, 60.0, observed_at=SINCE)
+    mature(database, after, 40.0, observed_at=None)
+    assert pairs(database) == ([(0.555, 0.4), (0.555, 0.6)], {"before_its_prediction": 1})
+
+
+def test_a_deleted_outcome_of_our_own_is_no_pair_and_the_ledger_keeps_it(database: Database) -> None:
+    prediction_id = add_prediction(database)
+    mature(database, prediction_id, 80.0)
+    assert outcomes.delete(database, prediction_id, UNTIL)
+    assert not outcomes.delete(database, prediction_id, UNTIL + HOUR)
+    assert not outcomes.delete(database, str(uuid.UUID(int=9)), UNTIL)
+    assert pairs(database) == ([], {"deleted": 1})
+    assert outcomes.stored(database, [prediction_id]) == {}
+    ((was, now),) = [(entry["was"], entry["is"]) for entry in entries(database, "outcome")]
+    assert (was["actual_score"], now) == (80.0, None)
+    assert verified(database).status == "verified"
+
+
+@pytest.mark.parametrize("delete", [True, False], ids=["deleted", "reported"])
+def test_a_harvest_does_not_overwrite_what_was_reported_or_deleted(database: Database, delete: bool) -> None:
+    """Even where it was said after the harvest had looked."""
+    prediction_id = add_prediction(database)
+    mature(database, prediction_id, 80.0, origin="reported")
+    if delete:
+        outcomes.delete(database, prediction_id, UNTIL)
+    before = stored_outcomes(database)
+    assert outcomes.record(database, [outcome(prediction_id, actual_score=10.0, origin="harvest")], UNTIL + HOUR) == 0
+    assert stored_outcomes(database) == before
+    assert len(entries(database, "outcome")) == int(delete)
+
+
+def test_a_deleted_outcome_counts_again_once_it_is_reported_again(database: Database) -> None:
+    prediction_id = add_prediction(database)
+    mature(database, prediction_id, 80.0)
+    outcomes.delete(database, prediction_id, UNTIL)
+    found = mature(database, prediction_id, 30.0, origin="reported")
+    assert pairs(database) == ([(0.555, 0.3)], {})
+    assert outcomes.stored(database, [prediction_id]) == {prediction_id: found}
+
+
+def test_an_outcome_is_stored_as_it_was_found(database: Database) -> None:
+    ids = [add_prediction(database, platform_video_id=str(number)) for number in range(1_200)]
+    made = [outcome(prediction_id, actual_score=number / 7) for number, prediction_id in enumerate(ids)]
+    made[1] = outcome(ids[1], **dict.fromkeys(("actual_views", "actual_tier", "actual_score", "observed_at")))
+    assert outcomes.record(database, made, UNTIL) == 1_200
+    assert outcomes.stored(database, ids) == {found.prediction_id: found for found in made}
+    assert outcomes.stored(database, [str(uuid.UUID(int=9))]) == {}
+    assert outcomes.record(database, [], UNTIL) == 0
+
+
+def test_of_outcomes_of_which_one_has_no_prediction_none_is_stored(database: Database) -> None:
+    known = add_prediction(database)
+    with pytest.raises(RequestError, match="no prediction"):
+        outcomes.record(database, [outcome(known), outcome(str(uuid.UUID(int=9)))], UNTIL)
+    assert stored_outcomes(database) == {}
+
+
+def test_predictions_of_one_video_are_one_unit_and_equal_pairs_of_it_are_duplicates(database: Database) -> None:
+    for score in (50.0, 50.0, 60.0):
+        mature(database, add_prediction(database, score), 80.0)
+    mature(database, add_prediction(database, 50.0, platform_video_id="8"), 80.0)
+    for _ in range(2):
+        mature(database, add_prediction(database, 50.0, platform_video_id=None), 80.0)
+    found = found_pairs(database)
+    units = found.frame.group_by("unit").agg("predicted", pl.col("own").all())
+    told = sorted((unit is not None, sorted(scores), own) for unit, scores, own in units.rows())
+    assert told == [(False, [0.5, 0.5], True), (True, [0.5], True), (True, [0.5, 0.5, 0.6], True)]
+    assert found.duplicates == 1
+    assert found.frame["segment"].unique().to_list() == ["tiktok/under10k"]
+
+
+def test_outcomes_of_one_analysis_are_one_unit_only_where_they_say_the_same(database: Database) -> None:
+    first, second = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+    add_outcome(database, analysis_id=first, platform="tiktok")
+    add_outcome(database, analysis_id=first, platform="tiktok")
+    add_outcome(database, analysis_id=first, actual_score=61)
+    add_outcome(database, analysis_id=second)
+    add_outcome(database)
+    add_outcome(database)
+    found = found_pairs(database)
+    assert found.frame["unit"].drop_nulls().value_counts()["count"].to_list() == [2]
+    assert (found.frame.height, found.duplicates) == (6, 1)
+    assert sorted(found.frame["segment"].drop_nulls()) == ["tiktok/unknown"] * 2
+    assert not found.frame["own"].any()
 
 
 def test_many_rows_come_in_slices_and_come_whole(database: Database) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from groundswell.errors import ChampionMovedError, NoChampionError, UnknownVersionError
 from groundswell.records import ModelVersion, Window
 from groundswell.store import calibrations, ledger, registry, tables
+from groundswell.store.calibrations import Fitted
 from groundswell.store.database import Database
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -176,9 +177,9 @@ def test_a_hold_is_noted_and_moves_nothing(database: Database) -> None:
 
 def test_the_newest_calibration_decides_what_serves(database: Database) -> None:
     promoted(database, None)
-    first = calibrations.add(database, a=-5.0, b=2.5, active=True, reason="better", pairs=200, at=AT)
+    first = calibrations.add(database, Fitted(a=-5.0, b=2.5, active=True, reason="better", pairs=200), AT)
     assert registry.serving(database, "observed") == registry.Serving(1, "a" * 64, first)
-    second = calibrations.add(database, a=-1.0, b=0.1 + 0.2, active=False, reason="no better", pairs=300, at=AT)
+    second = calibrations.add(database, Fitted(a=-1.0, b=0.1 + 0.2, active=False, reason="no better", pairs=300), AT)
     assert second.version == 2
     assert registry.serving(database, "observed").calibration is None
     with database.read() as connection:
@@ -189,13 +190,13 @@ def test_the_newest_calibration_decides_what_serves(database: Database) -> None:
 
 @pytest.mark.parametrize(("a", "b"), [(-1, 0), (-0.0, 1e-300), (-1 / 3, 1e16), (-5e-324, 123456789.123456789)])
 def test_a_calibration_is_held_against_its_stored_row(database: Database, a: float, b: float) -> None:
-    added = calibrations.add(database, a=a, b=b, active=True, reason='né \u2028 "quoted"', pairs=50, at=AT)
+    added = calibrations.add(database, Fitted(a=a, b=b, active=True, reason='né \u2028 "quoted"', pairs=50), AT)
     assert registry.serving(database, "observed").calibration == added
     assert verification(database).status == "verified"
 
 
 def test_a_calibration_serves_before_any_champion(database: Database) -> None:
-    added = calibrations.add(database, a=-5.0, b=2.5, active=True, reason="better", pairs=200, at=AT)
+    added = calibrations.add(database, Fitted(a=-5.0, b=2.5, active=True, reason="better", pairs=200), AT)
     assert registry.serving(database, "observed") == registry.Serving(None, None, added)
 
 
@@ -272,7 +273,7 @@ TAMPERINGS: dict[str, tuple[str, str]] = {
 def storied(database: Database) -> Database:
     promoted(database, None, artifact="first")
     promoted(database, 1, artifact="second")
-    calibrations.add(database, a=-5.0, b=2.5, active=True, reason="better", pairs=200, at=AT)
+    calibrations.add(database, Fitted(a=-5.0, b=2.5, active=True, reason="better", pairs=200), AT)
     registry.rollback(database, "observed", AT)
     assert verification(database).status == "verified"
     return database
@@ -382,7 +383,7 @@ def test_any_sequence_of_moves_leaves_the_champions_that_the_ledger_says(
 
 
 def test_times_keep_their_microseconds_and_their_zone(database: Database) -> None:
-    calibrations.add(database, a=-1, b=0, active=True, reason="r", pairs=50, at=AT + timedelta(microseconds=1))
+    calibrations.add(database, Fitted(a=-1, b=0, active=True, reason="r", pairs=50), AT + timedelta(microseconds=1))
     found = registry.serving(database, "observed").calibration
     assert found is not None
     assert found.created_at == AT + timedelta(microseconds=1)

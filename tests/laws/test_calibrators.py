@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,11 +11,14 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from groundswell.calibration import scores
-from groundswell.calibration.platt import refit
+from groundswell.calibration.reliability import expected_calibration_error
+from groundswell.calibration.score_calibration import refit_score
 from groundswell.calibration.scores import Floats, Tiers
-from groundswell.calibration.temperature import Temperature, choose_temperature
-from groundswell.stages.audit import audit
+from groundswell.calibration.temperature import Temperature, fit_temperature
+from groundswell.stages.audit import Policy, audit
 from tests.made_up import forecasts, law
+
+POLICY = Policy(drift_threshold=0.15, min_pairs=50, draws=50, seed=42)
 
 #: How a score is stated, given the chance that it comes true.
 DISTORTIONS = {
@@ -40,44 +45,42 @@ def pairs(distortion: str, n: int, seed: int, hard: bool) -> tuple[Floats, Float
 @pytest.mark.parametrize("n", [50, 200, 1_000, 5_000])
 def test_what_is_served_after_an_audit_is_no_worse_calibrated(distortion: str, hard: bool, n: int) -> None:
     for seed in range(8):
-        found = audit(*pairs(distortion, n, seed, hard), drift_threshold=0.15, min_pairs=50, seed=42)
-        assert found.served_ece <= found.ece + 0.01, (seed, found.fit.reason)
+        x, y = pairs(distortion, n, seed, hard)
+        fit = refit_score(x, y, min_pairs=50, seed=42)
+        before, served = (expected_calibration_error(p, y) for p in (x, fit.calibration.apply(x)))
+        assert served <= before + 0.01, (seed, fit.reason)
 
 
 @pytest.mark.parametrize("distortion", ["over-confident", "under-confident", "shifted up", "shifted down"])
 @pytest.mark.parametrize("hard", [True, False])
 def test_an_active_calibration_helps_pairs_that_it_has_not_seen(distortion: str, hard: bool) -> None:
-    fit = refit(*pairs(distortion, 3_000, seed=1, hard=hard), min_pairs=50, seed=42)
+    fit = refit_score(*pairs(distortion, 3_000, seed=1, hard=hard), min_pairs=50, seed=42)
     assert fit.active
-    assert fit.platt is not None
     x, y = pairs(distortion, 20_000, seed=2, hard=hard)
-    before = audit(x, y, 0.15, 50, 42).ece
-    after = audit(fit.platt.apply(x), y, 0.15, 50, 42).ece
+    before, after = (expected_calibration_error(p, y) for p in (x, fit.calibration.apply(x)))
     assert after < 0.5 * before
 
 
 @pytest.mark.parametrize("hard", [True, False])
 def test_calibrated_scores_are_left_alone_or_hardly_touched(hard: bool) -> None:
     x, y = pairs("calibrated", 5_000, seed=3, hard=hard)
-    fit = refit(x, y, min_pairs=50, seed=42)
-    served = fit.platt.apply(x) if fit.active and fit.platt else x
-    assert np.abs(served - x).max() < 0.08
+    fit = refit_score(x, y, min_pairs=50, seed=42)
+    assert np.abs(fit.calibration.apply(x) - x).max() < 0.08
 
 
 @pytest.mark.parametrize("n", [50, 500])
 def test_reversed_scores_are_fitted_and_reported_but_never_served(n: int) -> None:
-    fit = refit(*pairs("reversed", n, seed=4, hard=False), min_pairs=50, seed=42)
+    fit = refit_score(*pairs("reversed", n, seed=4, hard=False), min_pairs=50, seed=42)
     assert fit.platt is not None
     assert fit.platt.a > 0
     assert not fit.active
-    assert "reverse the order" in fit.reason
+    assert "reverse the order" in fit.platt_reason
 
 
 def test_an_active_calibration_keeps_the_order_of_scores() -> None:
-    fit = refit(*pairs("over-confident", 500, seed=5, hard=True), min_pairs=50, seed=42)
+    fit = refit_score(*pairs("over-confident", 500, seed=5, hard=True), min_pairs=50, seed=42)
     assert fit.active
-    assert fit.platt is not None
-    assert (np.diff(fit.platt.apply(np.linspace(0, 1, 201))) > 0).all()
+    assert (np.diff(fit.calibration.apply(np.linspace(0, 1, 201))) > 0).all()
 
 
 @pytest.mark.parametrize(
@@ -92,17 +95,19 @@ def test_an_active_calibration_keeps_the_order_of_scores() -> None:
     ],
 )
 def test_where_there_is_no_fit_there_is_a_reason(x: Floats, y: Floats, reason: str) -> None:
-    fit = refit(x, y, min_pairs=50, seed=42)
+    fit = refit_score(x, y, min_pairs=50, seed=42)
     assert (fit.platt, fit.active) == (None, False)
-    assert reason in fit.reason
-    assert audit(x, y, 0.15, 50, 42).served_ece == audit(x, y, 0.15, 50, 42).ece
+    assert reason in fit.platt_reason
+    found = audit(x, y, POLICY)
+    assert found.served_ece == found.ece
 
 
 def test_drift_is_an_ece_above_the_threshold_and_not_on_it() -> None:
     predicted, actual = np.full(60, 0.65), np.full(60, 0.5)
-    assert audit(predicted, actual, 0.15, 50, 42).ece == 0.15
-    assert not audit(predicted, actual, 0.15, 50, 42).drift_detected
-    assert audit(predicted, actual, 0.1499, 50, 42).drift_detected
+    found = audit(predicted, actual, POLICY)
+    assert found.ece == 0.15
+    assert not found.drift_detected
+    assert audit(predicted, actual, dataclasses.replace(POLICY, drift_threshold=0.1499)).drift_detected
 
 
 def log_loss(probabilities: Floats, tiers: Tiers) -> float:
@@ -111,7 +116,7 @@ def log_loss(probabilities: Floats, tiers: Tiers) -> float:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_temperature_leaves_calibrated_forecasts_alone(seed: int) -> None:
-    found = choose_temperature(*forecasts(3_000, seed))
+    found = fit_temperature(*forecasts(3_000, seed))
     assert 0.9 < found.t < 1.1
     fresh, tiers = forecasts(20_000, seed + 100)
     assert log_loss(found.apply(fresh), tiers) <= log_loss(fresh, tiers) + 0.001
@@ -119,14 +124,10 @@ def test_temperature_leaves_calibrated_forecasts_alone(seed: int) -> None:
 
 @pytest.mark.parametrize("sharpness", [0.4, 0.7, 1.5, 3.0])
 def test_temperature_undoes_over_and_under_confidence(sharpness: float) -> None:
-    found = choose_temperature(*forecasts(3_000, 1, sharpness))
+    found = fit_temperature(*forecasts(3_000, 1, sharpness))
     assert found.t == pytest.approx(sharpness, rel=0.1)
     fresh, tiers = forecasts(20_000, 2, sharpness)
     assert log_loss(found.apply(fresh), tiers) < log_loss(fresh, tiers)
-
-
-def test_temperature_needs_rows() -> None:
-    assert choose_temperature(*forecasts(49, 1, sharpness=4.0)).t == 1.0
 
 
 #: Whole-number likelihoods, some of them tiny or impossible.

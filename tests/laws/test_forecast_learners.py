@@ -460,7 +460,7 @@ def test_the_weights_that_are_served_are_those_reported_and_add_up() -> None:
 
 
 def bytes_of(found: Forecast) -> bytes:
-    known = {"learners": found.learners, "t": found.calibrator.t, "reach": found.reach.mass}
+    known = {"learners": found.learners, "calibrator": found.calibrator.content(), "reach": found.reach.mass}
     content = {"estimator": found.estimator.content(), "regression": found.regression.content()}
     return orjson.dumps(known | content)
 

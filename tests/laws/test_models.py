@@ -13,6 +13,7 @@ import pytest
 from groundswell.boosting import Check
 from groundswell.calibration import scores
 from groundswell.calibration.temperature import Temperature
+from groundswell.calibration.tier_calibration import TierCalibrator
 from groundswell.errors import ArtifactError
 from groundswell.estimators import Estimator
 from groundswell.estimators.boosters import rounds_of
@@ -42,8 +43,8 @@ every_estimator = pytest.mark.parametrize("fit", [logistic, boosted])
 Fit = Callable[[Part], Estimator]
 
 
-def model(estimator: Estimator, t: float = 1.3) -> Model:
-    return Model(Window.OBSERVED, features.names(), "wes", (0.1, 0.2, 0.3, 0.4), estimator, Temperature(t))
+def model(estimator: Estimator, calibrator: TierCalibrator = Temperature(1.3)) -> Model:  # noqa: B008
+    return Model(Window.OBSERVED, features.names(), "wes", (0.1, 0.2, 0.3, 0.4), estimator, calibrator)
 
 
 @every_estimator
@@ -92,7 +93,7 @@ def test_training_twice_gives_the_same_model_and_rows() -> None:
         side = material.training
         assert side.quantity is not None
         rows = TrainingRows(side.keys, side.rows.tiers, side.quantity)
-        return model(trained.estimator, trained.calibrator.t).to_bytes(), rows.to_bytes()
+        return model(trained.estimator, trained.calibrator).to_bytes(), rows.to_bytes()
 
     assert bytes_of(42) == bytes_of(42)
     assert bytes_of(42) != bytes_of(43)
@@ -151,7 +152,7 @@ def test_a_booster_that_breaks_off_is_refused_and_does_not_end_the_process() -> 
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        (("format",), 2),
+        (("format",), 3),
         (("format",), None),
         (("window",), "someday"),
         (("featureNames",), ["likeRate"]),

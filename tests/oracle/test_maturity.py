@@ -24,6 +24,7 @@ from groundswell.stages.maturity import (
     UNUSABLE,
     LabelAge,
     add_outcomes,
+    find_outcomes,
 )
 from tests.made_up import law
 from tests.made_up_posts import DAY, HOUR, LABEL_AGE, READINGS, START, Post, framed
@@ -205,3 +206,32 @@ def test_without_posting_time_readings_or_videos_there_is_no_outcome() -> None:
 def test_engagement_is_likes_a_view_one_at_most_and_unknown_without_views() -> None:
     found = [outcome_of((4 * DAY, views, likes))[2] for views, likes in ((10, 2), (10, 20), (0, 0), (0, 5), (10, None))]
     assert found == [0.2, 1, None, None, None]
+
+
+# --- the reading itself, as a harvest wants it ---
+
+
+@both_labels
+@law
+@given(videos, st.integers(0, 300))
+def test_the_counters_of_an_outcome_are_those_of_one_reading(label: LabelAge, rows: Any, until: int) -> None:
+    posts, readings = made(rows)
+    as_of = START + until * HOUR
+    found = find_outcomes(framed(posts, POSTS), framed(readings, READINGS), label, as_of, ("views", "likes"))
+    assert found.columns == ["key", "posted_at", "maturity", "views", "likes", "read_at"]
+    for row, post in zip(found.to_dicts(), posts, strict=True):
+        own = [reading for reading in readings if reading["key"] == post["key"]]
+        state, views, _ = slow_outcome(post["posted_at"], own, label, as_of)
+        assert (row["maturity"], row["views"]) == (state, views)
+        told_by = [one for one in own if one["observed_at"] == row["read_at"] and one["views"] == views]
+        if state == MATURE:
+            assert row["likes"] in [one["likes"] for one in told_by]
+            assert row["read_at"] is None or row["read_at"] >= post["posted_at"] + label.age
+        else:
+            assert (row["likes"], row["read_at"]) == (None, None)
+
+
+def test_a_counter_that_was_not_read_is_unknown() -> None:
+    posts, readings = made([(0, [(4 * DAY, 9, None), (5 * DAY, 10, 3)])])
+    found = find_outcomes(framed(posts, POSTS), framed(readings, READINGS), ANY_LATER, AS_OF, ("views", "likes"))
+    assert found.select("views", "likes", "read_at").row(0) == (9, None, START + 4 * DAY)

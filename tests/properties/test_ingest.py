@@ -84,10 +84,9 @@ observations = st.fixed_dictionaries(
 
 
 def age_order(row: dict[str, Any]) -> tuple[datetime, int]:
-    """What a newer observation has more of: scrape time, and where none is known at all, views."""
-    if row["scraped_at"]:
-        return row["scraped_at"], 0
-    return AS_OF - timedelta(days=9_999), -1 if row["views"] is None else row["views"]
+    """What a newer observation has more of: scrape time, and at equal or unknown ones, views."""
+    views = -1 if row["views"] is None else row["views"]
+    return row["scraped_at"] or AS_OF - timedelta(days=9_999), views
 
 
 def slow_fold(stored: dict[str, dict[str, Any]], row: dict[str, Any]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from groundswell.calibration.score_calibration import ScoreCalibration
+from groundswell.calibration.score_calibrators import Identity
 from groundswell.calibration.temperature import Temperature
 from groundswell.errors import ArtifactError, NoChampionError
 from groundswell.estimators.classifiers import LogisticEstimator
@@ -16,6 +19,7 @@ from groundswell.model import Model
 from groundswell.predictor import Prediction, Predictor, Refusal, answer
 from groundswell.records import Window
 from groundswell.stages import features
+from groundswell.stages.maturity import LabelAge
 from groundswell.store import calibrations, tables
 from tests.made_up import NEWEST, crown
 
@@ -47,9 +51,8 @@ def predict(asked: Predictor, *videos: Any) -> list[Prediction]:
 
 
 def calibrate(context: Context, active: bool) -> int:
-    return calibrations.add(
-        context.database, a=-4.0, b=2.0, active=active, reason="a test", pairs=60, at=NEWEST
-    ).version
+    fitted = calibrations.Fitted(a=-4.0, b=2.0, active=active, reason="a test", pairs=60)
+    return calibrations.add(context.database, fitted, NEWEST).version
 
 
 def test_without_a_champion_it_says_what_to_run(context: Context) -> None:
@@ -154,3 +157,72 @@ def test_each_prediction_is_logged_with_what_it_was_made_from(context: Context) 
         assert (row["tier"], row["score"], tuple(row["probabilities"])) == (one.tier, one.score, one.probabilities)
         assert len(row["features"]) == 15
         assert row["predicted_at"] == NEWEST
+    assert (first["author"], first["segment"], first["matures_at"]) == (None, "tiktok/unknown", None)
+    assert first["range_low"] == found[0].range.low
+
+
+# --- what a prediction is followed by -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "segment"),
+    [
+        ({"authorFollowers": 9_999}, "tiktok/under10k"),
+        ({"authorFollowers": 10_000, "platform": "YouTube"}, "youtube/10kTo100k"),
+        ({"authorFollowers": 100_000}, "tiktok/100kTo1M"),
+        ({"authorFollowers": 1_000_000}, "tiktok/over1M"),
+        ({"authorFollowers": 0}, "tiktok/under10k"),
+        ({}, "tiktok/unknown"),
+    ],
+)
+def test_a_prediction_is_logged_with_its_author_and_segment(
+    context: Context, said: dict[str, Any], segment: str
+) -> None:
+    crown(context, always(2))
+    predict(predictor(context), VIDEO | said | {"author": "ann"})
+    (row,) = logged(context)
+    assert (row["author"], row["segment"]) == ("ann", segment)
+
+
+@pytest.mark.parametrize("days", [0, 2, 9])
+def test_a_description_matures_at_the_label_age_but_not_before_it_was_made(context: Context, days: int) -> None:
+    crown(context, always(2))
+    posted_at = NEWEST - timedelta(days=days)
+    predict(predictor(context), VIDEO | {"postedAt": posted_at.isoformat()})
+    (row,) = logged(context)
+    assert row["matures_at"] == max(posted_at + timedelta(hours=72), NEWEST)
+
+
+def test_the_label_age_is_the_predictors(context: Context) -> None:
+    crown(context, always(2))
+    asked = Predictor(context.database, context.artifacts, LabelAge(timedelta(hours=100)))
+    predict(asked, VIDEO | {"postedAt": NEWEST.isoformat()})
+    (row,) = logged(context)
+    assert row["matures_at"] == NEWEST + timedelta(hours=100)
+
+
+def test_a_calibration_of_another_kind_serves_by_its_content(context: Context) -> None:
+    crown(context, always(5))
+    asked = predictor(context)
+    plain = predict(asked, VIDEO)[0].score
+    content = ScoreCalibration(Identity(), {"tiktok/under10k": 1.0}).content()
+    fitted = calibrations.Fitted(a=-9.0, b=9.0, active=True, reason="a test", pairs=60, content=content)
+    version = calibrations.add(context.database, fitted, NEWEST).version
+    small, unknown = predict(asked, VIDEO | {"authorFollowers": 5}, VIDEO)
+    log_odds = np.log(plain / (100 - plain))
+    assert small.calibrated_score == pytest.approx(100 / (1 + np.exp(-log_odds - 1)), abs=1e-3)
+    assert unknown.calibrated_score == pytest.approx(plain, abs=1e-3)
+    assert small.calibration_version == unknown.calibration_version == version
+
+
+def test_a_restored_calibration_serves_the_very_next_prediction(context: Context) -> None:
+    crown(context, always(5))
+    asked = predictor(context)
+    plain = predict(asked, VIDEO)[0].score
+    calibrate(context, active=True)
+    calibrated = predict(asked, VIDEO)[0].calibrated_score
+    calibrations.restore(context.database, 0, NEWEST)
+    assert predict(asked, VIDEO)[0].calibrated_score == plain
+    calibrations.restore(context.database, 1, NEWEST)
+    again = predict(asked, VIDEO)[0]
+    assert (again.calibrated_score, again.calibration_version) == (calibrated, 3)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from groundswell.reports import charts, words
+from groundswell.reports import canvas, charts, words
 from groundswell.reports.backtest import MAX_SLICES, render
 from groundswell.reports.drawing import drawn
 from tests.made_up_backtest import estimate, made_up_backtest, scanty_backtest
@@ -235,7 +235,7 @@ def test_a_drawing_has_no_identifier_that_another_could_have() -> None:
 
 def test_ticks_hold_both_ends_and_tell_themselves_apart() -> None:
     for low, high in ((0.0, 0.05), (0.1, 0.1), (0.471, 0.482), (-0.2, 1.0), (0.9, 3.2), (0.0, 1e-7)):
-        ticks = charts.nice_ticks(low, high)
+        ticks = canvas.nice_ticks(low, high)
         assert ticks[0] <= low
         assert ticks[-1] >= high
         assert 2 <= len(ticks) <= 5
@@ -272,8 +272,9 @@ def test_colours_can_be_told_apart(palette: dict[str, tuple[float, ...]]) -> Non
         assert contrast(palette[text], palette["card"]) >= 4.5, text
     for mark in ("other", "accent", "limit"):
         assert contrast(palette[mark], palette["paper"]) >= 3, mark
-    for badge in ("good", "bad", "plain"):
+    for badge in ("good", "warn", "bad", "plain"):
         assert contrast(palette[badge], palette[f"{badge}-paper"]) >= 4.5, badge
+        assert contrast(palette[badge], palette["paper"]) >= 3, badge
     for opacity in (0.07, 0.25, 0.5, 0.75, 1.0):
         cell = tuple(
             opacity * heat + (1 - opacity) * paper

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from groundswell.calibration.scores import Floats
 from groundswell.records import Estimate
@@ -99,3 +100,17 @@ def clustered_mean(values: Floats, clusters: Clusters) -> tuple[float, float, fl
     without = (sums.sum() - sums) / (rows - counts)
     error = float(np.sqrt((groups - 1) / groups * ((without - mean) ** 2).sum()))
     return mean, error, max(1.0, rows**2 / float((counts.astype(np.float64) ** 2).sum()) - 1)
+
+
+def clustered_estimate(values: Floats, clusters: Clusters) -> Estimate:
+    """Return the mean with its 95 % interval by Student's law; no interval where there is a single cluster.
+
+    >>> found = clustered_estimate(np.array([1.0, 3.0]), np.array([0, 1]))
+    >>> found.value, round(found.high, 1), found.n
+    (2.0, 14.7, 2)
+    """
+    mean, error, freedom = clustered_mean(values, clusters)
+    if not np.isfinite(error):
+        return Estimate(mean, None, None, len(values))
+    reach = float(student.ppf(0.975, freedom)) * error
+    return Estimate(mean, mean - reach, mean + reach, len(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -33,6 +34,23 @@ class Temperature:
         powered = np.exp(logits - logits.max(axis=1, keepdims=True)) * (probabilities > 0)
         return np.asarray(powered / powered.sum(axis=1, keepdims=True))
 
+    @property
+    def kind(self) -> str:
+        """Return `none` where probabilities are left alone."""
+        return "none" if self.t == 1.0 else "temperature"
+
+    def content(self) -> dict[str, Any]:
+        """Return the number as plain JSON, in the form of the first release."""
+        return {"kind": "temperature", "t": self.t}
+
+
+def temperature_from_content(content: dict[str, Any]) -> Temperature:
+    """Return the stored temperature; raises ValueError where it is not a positive number."""
+    t = float(content["t"])
+    if not 0 < t < np.inf:
+        raise ValueError(f"a temperature of {t}")
+    return Temperature(t)
+
 
 def fit_temperature(probabilities: Floats, tiers: Tiers) -> Temperature:
     """Return the temperature of least log loss between e⁻³ and e³."""
@@ -42,20 +60,3 @@ def fit_temperature(probabilities: Floats, tiers: Tiers) -> Temperature:
 
     found = minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded", options={"xatol": 1e-6})
     return Temperature(float(np.exp(found.x)))
-
-
-def choose_temperature(probabilities: Floats, tiers: Tiers, folds: int = 5) -> Temperature:
-    """Return the fitted temperature where its cross-validated log loss beats leaving alone, else t = 1.
-
-    Rows are dealt to the folds in turn, so they must come in an order that says nothing of the tier.
-    """
-    if len(tiers) < 10 * folds:
-        return Temperature()
-    fold = np.arange(len(tiers)) % folds
-    calibrated = np.empty_like(probabilities)
-    for number in range(folds):
-        held = fold == number
-        calibrated[held] = fit_temperature(probabilities[~held], tiers[~held]).apply(probabilities[held])
-    if log_loss(calibrated, tiers).mean() < log_loss(probabilities, tiers).mean():
-        return fit_temperature(probabilities, tiers)
-    return Temperature()

@@ -13,6 +13,7 @@ from groundswell.jobs.material import Material
 from groundswell.jobs.steps import Steps
 from groundswell.model import Model, model_from_bytes
 from groundswell.records import Finding, ModelVersion, TierReport, Window
+from groundswell.reference import reference_of
 from groundswell.settings import Settings
 from groundswell.stages import blend, evaluate, features, gate, leakage, train
 from groundswell.store.artifacts import Artifacts
@@ -54,6 +55,9 @@ def make_challenger(settings: Settings, window: Window, material: Material, step
         calibrator=trained.calibrator,
         reach=trained.reach,
         typical=tuple(np.median(rows.features, axis=0).tolist()),
+        reference=reference_of(
+            features.names(), rows.features, rows.tiers, creator_clusters(material.training.authors)
+        ),
     )
     steps.begin("evaluate")
     judging = material.holdout

@@ -20,11 +20,10 @@ from groundswell.jobs.forecast_material import ForecastMaterial
 from groundswell.jobs.steps import Steps
 from groundswell.model import Model
 from groundswell.records import Estimate, Finding, Window
+from groundswell.reference import reference_of
 from groundswell.settings import Settings
-from groundswell.stages import blend, evaluate, features, importance, labels, leakage, merit
+from groundswell.stages import blend, evaluate, features, importance, labels, leakage, merit, segments
 
-#: Upper ends of the creator sizes that slices are told of.
-SIZES = (("under10k", 10_000), ("10kTo100k", 100_000), ("100kTo1M", 1_000_000))
 Slices = Mapping[str, Any]
 
 
@@ -62,7 +61,7 @@ def make_forecast(settings: Settings, material: ForecastMaterial, steps: Steps) 
     fitting = Fitting(material.log_cuts, settings.seed, settings.threads, steps.check)
     train, calibration = (material.outcomes(part) for part in (material.parts.train, material.parts.calibration))
     forecast = blend.train_forecast(train, calibration, material.lessons, fitting)
-    model = _model(material, forecast)
+    model = model_of(material, forecast)
     steps.begin("evaluate")
     judging, training = material.holdout, material.training.rows
     quantity = np.zeros(0) if judging.quantity is None else judging.quantity
@@ -148,7 +147,8 @@ def baseline_tiers(material: ForecastMaterial) -> dict[str, Tiers]:
     return found
 
 
-def _model(material: ForecastMaterial, forecast: blend.Forecast) -> Model:
+def model_of(material: ForecastMaterial, forecast: blend.Forecast) -> Model:
+    """Return what is to serve: the blend with what the model needs to know of its material."""
     catalogue = features.of_window(material.window)
     values = material.training.rows.features
     columns = (column[~np.isnan(column)] for column in values.T)
@@ -163,6 +163,9 @@ def _model(material: ForecastMaterial, forecast: blend.Forecast) -> Model:
         reach=forecast.reach,
         typical=tuple(typical),
         label_age_hours=material.label_age.age.total_seconds() / 3_600,
+        reference=reference_of(
+            features.names(catalogue), values, material.training.rows.tiers, creator_clusters(material.training.authors)
+        ),
     )
 
 
@@ -201,16 +204,9 @@ def _slices(material: ForecastMaterial, probabilities: Floats, holdout: evaluate
         "seenCreators": told(seen),
         "unseenCreators": told(~seen),
         "platform": by(rows["platform"]),
-        "creatorSize": by(rows.select(_size()).to_series()),
+        "creatorSize": by(rows.select(segments.creator_size("followers")).to_series()),
         "source": by(rows["source"]),
     }
-
-
-def _size() -> pl.Expr:
-    """Return the creator's size by the followers as they were known then."""
-    sizes = (pl.when(pl.col("followers") < end).then(pl.lit(name)) for name, end in SIZES)
-    known = pl.when(pl.col("followers").is_not_null()).then(pl.lit("over1M"))
-    return pl.coalesce(*sizes, known, pl.lit("unknown"))
 
 
 def _leaks(material: ForecastMaterial, forecast: blend.Forecast, quantity: Floats, steps: Steps) -> tuple[Finding, ...]:

@@ -127,11 +127,28 @@ def history_of(posts: pl.DataFrame, collection: Collection) -> History:
 def forecast_material(collection: Collection, window: Window, settings: Settings, as_of: datetime) -> ForecastMaterial:
     """Return the material of a line; raises TooFewVideosError where too few videos have matured to be split."""
     posts, rows, counts = mature_videos(collection, window, settings, as_of)
+    changed = _changed_by_future(rows, posts, collection, window, settings.label_age) if rows.height else ((), 0)
+    return split_material(collection, window, settings, rows, counts, changed)
+
+
+def split_material(
+    collection: Collection,
+    window: Window,
+    settings: Settings,
+    rows: pl.DataFrame,
+    counts: Counts,
+    changed_by_future: tuple[tuple[str, ...], int] = ((), 0),
+    label: labels.Label | None = None,
+) -> ForecastMaterial:
+    """Return the material that mature rows with what was known of them make; errors as `forecast_material`.
+
+    The label is made of the rows before the holdout, unless one is given.
+    """
     parts = timeline.split_by_time(rows["posted_at"], settings.label_age)
     if rows.height < FEWEST_VIDEOS or not len(parts.train) or not len(parts.calibration):
         raise TooFewVideosError(_too_few(rows.height, counts, window), _WAIT)
     views = rows["views"].cast(pl.Float64).to_numpy()
-    label = labels.Label("views", labels.views_cut_points(views[parts.before_holdout]))
+    label = label or labels.Label("views", labels.views_cut_points(views[parts.before_holdout]))
     kept, older = _newest(parts, settings.forecast_max_rows)
     training = np.concatenate([kept.train, kept.calibration])
     posted = rows["posted_at"]
@@ -161,7 +178,7 @@ def forecast_material(collection: Collection, window: Window, settings: Settings
             holdout=len(kept.holdout),
             older_left_out=older,
         ),
-        changed_by_future=_changed_by_future(rows, posts, collection, window, settings.label_age),
+        changed_by_future=changed_by_future,
     )
 
 

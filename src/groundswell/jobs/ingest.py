@@ -126,6 +126,7 @@ def _store_readings(
     strangers = cleaned.frame.join(before, on=KEY, how="anti", maintain_order="left")
     known = cleaned.frame.join(before, on=KEY, how="semi", maintain_order="left")
     inserted = videos.append_snapshots(connection, known, moment)
+    corrected = videos.correct_snapshots(connection, known, moment) if inserted < known.height else 0
     newest = known.sort("scraped_at").unique(KEY, keep="last")
     absent = [
         pl.lit(None, dtype=dtype).alias(name) for name, dtype in VIDEO_SCHEMA.items() if name not in known.columns
@@ -136,7 +137,7 @@ def _store_readings(
         for line, video in strangers.select("line", "platform_video_id").rows()
     ]
     everything = sorted([*cleaned.rejections, *rejections], key=lambda rejection: rejection.line)
-    return Counter(inserted=inserted, unchanged=known.height - inserted), everything
+    return Counter(inserted=inserted, updated=corrected, unchanged=known.height - inserted - corrected), everything
 
 
 def _update(connection: sa.Connection, changed: pl.DataFrame, before: pl.DataFrame, moment: datetime) -> None:

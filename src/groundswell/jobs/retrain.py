@@ -11,7 +11,7 @@ import structlog
 
 import groundswell
 from groundswell import past
-from groundswell.errors import GroundswellError, TooFewVideosError, TrainingDataError
+from groundswell.errors import TooFewVideosError, TrainingDataError
 from groundswell.jobs.baseline import wes_label
 from groundswell.jobs.challenger import Challenger, compare, make_challenger
 from groundswell.jobs.collection import stored_collection
@@ -20,14 +20,15 @@ from groundswell.jobs.forecast_challenger import ForecastChallenger, make_foreca
 from groundswell.jobs.forecast_material import ForecastMaterial, forecast_material
 from groundswell.jobs.forecast_report import describe, report
 from groundswell.jobs.material import FALLBACK, LIVE, Material, fallback_material, live_material
+from groundswell.jobs.running import Job, run_job
 from groundswell.jobs.steps import Progress, Steps, silent
 from groundswell.learners import class_weights
 from groundswell.records import Decision, Lineage, ModelVersion, Verdict, Window, as_json, rounded
 from groundswell.stages import gate, labels
 from groundswell.store import corpus, outcomes, registry, runs
 
-KIND = "retrain"
-log = structlog.stdlib.get_logger("retrain-ml")
+JOB = Job("retrain", "Training", "retrain-ml")
+log = structlog.stdlib.get_logger(JOB.logger)
 
 
 def retrain(
@@ -38,30 +39,12 @@ def retrain(
     One runs at a time for each window. A dry run does everything but publish and says `dryRun`. Raises DatabaseError
     where not even the run can be recorded.
     """
-    try:
-        with runs.running(context.database, kind=KIND, window=window) as run:
-            with structlog.contextvars.bound_contextvars(run_id=run.id):
-                steps = Steps(context.settings.time_limit_seconds, progress)
-                body = _answer(_Retrain(context, window, as_of, dry_run, steps, run))
-            run.finish(body["status"], body)
-            return Report(body["status"], body)
-    except runs.AlreadyRunningError as error:
-        log.warning(str(error))
-        return Report("already_running", {"status": "already_running", "runId": error.run_id})
 
+    def work(steps: Steps, run: runs.Run) -> dict[str, Any]:
+        return _Retrain(context, window, as_of, dry_run, steps, run).run()
 
-def _answer(work: _Retrain) -> dict[str, Any]:
-    """Return the answer of one run; whatever goes wrong becomes `failed`, and nothing was published."""
-    try:
-        body = work.run()
-    except GroundswellError as error:
-        log.error(f"Training failed: {error}")
-        body = {"status": "failed", "error": f"Training failed: {error}", "hint": error.hint}
-    except Exception as error:
-        log.exception("Training failed")
-        body = {"status": "failed", "error": f"Training failed: {type(error).__name__}: {error}"}
-    body |= {"window": work.window.value, "runId": work.record.id, "stepSeconds": work.steps.seconds()}
-    return {**body, "dryRun": True} if work.dry_run else body
+    said = {"window": window.value, **({"dryRun": True} if dry_run else {})}
+    return run_job(context, JOB, work, progress, window, said)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -23,16 +23,17 @@ from groundswell.store.readings import readings
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inputs:
-    """What can be answered, with its features, shape (rows, features)."""
+    """What can be answered, with its features, shape (rows, features), and the creators' followers as known then."""
 
     requested: Requested
     values: Floats
+    followers: pl.Series
 
 
 def observed_inputs(requested: Requested) -> Inputs:
     """Return the features of window `observed`: what the counters say."""
     rows = requested.rows.with_columns(pl.lit(None, MOMENT).alias("created_at"))
-    return Inputs(requested, features.matrix(rows))
+    return Inputs(requested, features.matrix(rows), rows["author_followers"])
 
 
 def forecast_inputs(database: Database, requested: Requested, window: Window, label: LabelAge, at: datetime) -> Inputs:
@@ -50,8 +51,8 @@ def forecast_inputs(database: Database, requested: Requested, window: Window, la
         missing = requested.rows.join(rows, on="line", how="anti")["line"].to_list()
         requested = requested.refuse(missing, unread(window))
     known = add_history(rows, past.look_up(database, rows, label), label.age)
-    stated = _stated_followers(at)
-    return Inputs(requested, features.matrix(known.with_columns(stated), features.of_window(window)))
+    known = known.with_columns(_stated_followers(at))
+    return Inputs(requested, features.matrix(known, features.of_window(window)), known["followers"])
 
 
 def _known(database: Database, requested: Requested) -> Requested:

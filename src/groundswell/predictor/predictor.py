@@ -13,14 +13,16 @@ import polars as pl
 
 from groundswell.calibration import scores
 from groundswell.calibration.platt import Platt
+from groundswell.calibration.score_calibration import ScoreCalibration, score_calibration_from_content
 from groundswell.calibration.scores import Floats
 from groundswell.errors import ArtifactError, NoChampionError, StaleModelError
+from groundswell.frames import MOMENT
 from groundswell.model import Model, model_from_bytes
 from groundswell.predictor.inputs import Inputs, forecast_inputs, observed_inputs
 from groundswell.predictor.reasons import Reason, explain
 from groundswell.predictor.requested import NO_ID, REQUEST_FIELDS, Refusal, Requested, read_request
-from groundswell.records import Window, as_json
-from groundswell.stages import features
+from groundswell.records import CalibrationVersion, Window, as_json
+from groundswell.stages import features, segments
 from groundswell.stages.maturity import LabelAge
 from groundswell.store import predictions, registry
 from groundswell.store.artifacts import Artifacts
@@ -86,8 +88,11 @@ class Predictor:
         answers: list[Prediction | Refusal | None] = [refusals.get(position) for position in range(len(videos))]
         if rows.height:
             told = explain(model, features.of_window(window), inputs.values) if reasons else None
-            found = _predictions(model, inputs.values, serving, told)
-            predictions.log(self._database, _records(found, rows, inputs.values, at))
+            about = rows.with_columns(inputs.followers.alias("followers")).with_columns(
+                segments.segment("platform", "followers"), _matures_at(window, self._label, at)
+            )
+            found = _predictions(model, inputs.values, serving, about["segment"].to_list(), told)
+            predictions.log(self._database, _records(found, about, inputs.values, at))
             for position, prediction in zip(rows["line"].to_list(), found, strict=True):
                 answers[position] = prediction
         return [answer for answer in answers if answer is not None]
@@ -120,8 +125,24 @@ def _retrain_hint(window: Window) -> str:
     return f"Run `groundswell ingest PATH` and then `{retrain}`."
 
 
+def _matures_at(window: Window, label: LabelAge, at: datetime) -> pl.Expr:
+    """Return when the outcome can be read, null where nobody knows when it was posted.
+
+    A description of counters is judged by a later reading at least.
+    """
+    matures = pl.col("posted_at") + label.age
+    if window.is_forecast:
+        return matures.alias("matures_at")
+    later = pl.max_horizontal(matures, pl.lit(at, MOMENT))
+    return pl.when(matures.is_not_null()).then(later).alias("matures_at")
+
+
 def _predictions(
-    model: Model, values: Floats, serving: registry.Serving, told: Sequence[tuple[Reason, ...]] | None
+    model: Model,
+    values: Floats,
+    serving: registry.Serving,
+    segment_names: Sequence[str],
+    told: Sequence[tuple[Reason, ...]] | None,
 ) -> list[Prediction]:
     probabilities = model.probabilities(values)
     tiers, plain, ranges = (
@@ -130,7 +151,7 @@ def _predictions(
         model.reach.ranges(probabilities),
     )
     calibration = serving.calibration
-    calibrated = 100 * Platt(calibration.a, calibration.b).apply(plain / 100) if calibration else plain
+    calibrated = 100 * score_calibration_of(calibration).apply(plain / 100, segment_names) if calibration else plain
     return [
         Prediction(
             prediction_id=str(uuid.uuid4()),
@@ -146,6 +167,13 @@ def _predictions(
         )
         for row in range(len(values))
     ]
+
+
+def score_calibration_of(version: CalibrationVersion) -> ScoreCalibration:
+    """Return what an active calibration does; the first ones were all Platt's and have no content."""
+    if version.content is None:
+        return ScoreCalibration(Platt(version.a, version.b), {})
+    return score_calibration_from_content(version.content)
 
 
 def _tier_range(probabilities: Floats, low: int, high: int) -> TierRange:
@@ -170,9 +198,19 @@ def _records(found: Sequence[Prediction], rows: pl.DataFrame, values: Floats, at
             "score": prediction.score,
             "calibrated_score": prediction.calibrated_score,
             "features": value,
+            "author": given["author"],
+            "segment": segment,
+            "matures_at": matures_at,
             "input": as_json({name: item for name, item in given.items() if item not in (None, NO_ID)}),
         }
-        for prediction, given, value in zip(found, inputs.iter_rows(named=True), values.tolist(), strict=True)
+        for prediction, given, value, segment, matures_at in zip(
+            found,
+            inputs.iter_rows(named=True),
+            values.tolist(),
+            rows["segment"].to_list(),
+            rows["matures_at"].to_list(),
+            strict=True,
+        )
     ]
 
 

@@ -5,38 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from markupsafe import Markup
-
 from groundswell.reports import charts, words
-from groundswell.reports.charts import Row, Rule, Spec
-from groundswell.reports.drawing import drawn
+from groundswell.reports.charts import Row, Rule
 from groundswell.reports.pages import page
+from groundswell.reports.parts import Picture, Table, finding, picture
 from groundswell.reports.words import BASELINES, DRAWN, METRICS, Body
 
 #: So many groups of videos are drawn; the table has them all.
 MAX_SLICES = 16
 _OURS = "this forecast"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Picture:
-    """A drawing with its title and a sentence that says how to read it; without a drawing, why there is none."""
-
-    title: str
-    svg: Markup | None
-    reading: str
-    absent: str = "Not known: there is nothing to draw."
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a head; `numeric` are the columns of figures; without rows, why there are none."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numeric: range = range(1, 99)
-    absent: str = words.UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +51,7 @@ def render(body: Body) -> str:
         feature_pictures=[_features(body["topFeatures"]), _learners(body["learners"])],
         feature_table=_feature_table(body["topFeatures"]),
         random_split=words.random_split(body),
-        findings_rows=[_finding(found) for found in body["findings"]],
+        findings_rows=[finding(found) for found in body["findings"]],
         about=_about(body),
     )
 
@@ -156,11 +133,7 @@ def _metric(body: Body, key: str) -> Picture:
     if rule:
         reading += " The upright marks stand at the ceiling: a guide to what such videos allow."
     told = [f"{row.name} {row.said}" for row in rows] + ([rule.name] if rule else [])
-    return _picture(metric.name, charts.dots(metric, rows, rule), f"{metric.name}: {'; '.join(told)}.", reading)
-
-
-def _picture(title: str, spec: Spec | None, says: str, reading: str) -> Picture:
-    return Picture(title, drawn(spec, says) if spec else None, reading)
+    return picture(metric.name, charts.dots(metric, rows, rule), f"{metric.name}: {'; '.join(told)}.", reading)
 
 
 def _metric_table(body: Body) -> Table:
@@ -193,7 +166,7 @@ def _confusion(matrix: Sequence[Sequence[float]]) -> Picture:
         "Each row is an actual tier and adds up to 100%: darker cells hold more of it, the count is below the share. "
         "The outlined cells are right; those beside them are one tier off."
     )
-    return _picture("Actual against named tiers", charts.heat(matrix) if shares else None, says, reading)
+    return picture("Actual against named tiers", charts.heat(matrix) if shares else None, says, reading)
 
 
 def _reliability(found: Body) -> Picture:
@@ -204,7 +177,7 @@ def _reliability(found: Body) -> Picture:
         "A dot on the dashed line is an honest chance: of the tiers it called 40% likely, 40% came true. Below the "
         "line it promised too much. Larger dots and taller bars are more videos; small ones scatter by chance."
     )
-    return _picture("Chances said against chances that came true", charts.reliability(filled), says, reading)
+    return picture("Chances said against chances that came true", charts.reliability(filled), says, reading)
 
 
 def _tier_table(per_class: Sequence[Body]) -> Table:
@@ -262,7 +235,7 @@ def _slice_picture(body: Body, slices: Sequence[Slice], key: str) -> Picture:
     better = "Further right is better" if metric.higher_is_better else "Further left is better"
     reading = f"{better}. A group whose interval reaches the upright mark is not told apart from all videos."
     says = f"{metric.name} by group: {'; '.join(f'{row.name}, {row.said}' for row in rows) or words.UNKNOWN}."
-    return _picture(f"{metric.name} by group", charts.dots(metric, rows, rule), says, reading)
+    return picture(f"{metric.name} by group", charts.dots(metric, rows, rule), says, reading)
 
 
 def _slice_table(slices: Sequence[Slice]) -> Table:
@@ -286,7 +259,7 @@ def _features(features: Sequence[Body]) -> Picture:
         "How much worse the RPS becomes when a feature's values are shuffled among the videos: longer bars matter "
         "more. Features that say the same thing share their weight."
     )
-    return _picture("What matters most", charts.bars(rows), says, reading)
+    return picture("What matters most", charts.bars(rows), says, reading)
 
 
 def _added(importance: float | None) -> str:
@@ -314,24 +287,11 @@ def _learners(learners: Sequence[Body]) -> Picture:
         "the videos that tuned the chances; lower is better."
     )
     says = f"Models of the blend by weight: {'; '.join(told) or words.UNKNOWN}."
-    return _picture("What it is blended from", charts.bars(rows, room=150), says, reading)
+    return picture("What it is blended from", charts.bars(rows, room=150), says, reading)
 
 
 def _weight(weight: float | None) -> str:
     return words.UNKNOWN if weight is None else f"{weight:.0%}"
-
-
-def _finding(found: Body) -> dict[str, str]:
-    outcome: str = found["outcome"]
-    sign = {"passed": "✓ ", "failed": "✗ "}.get(outcome, "")
-    badge = outcome if outcome in {"passed", "failed"} else "neutral"
-    return {
-        "code": found["code"],
-        "title": found["title"],
-        "outcome": sign + words.OUTCOMES.get(outcome, outcome),
-        "badge": badge,
-        "explanation": found["explanation"],
-    }
 
 
 def _about(body: Body) -> list[tuple[str, str]]:

@@ -1,29 +1,33 @@
-"""Pictures as data: Vega-Lite specs whose every length is set here, so that they come out alike on every machine.
-
-Colours are CSS variables of the page. No size depends on a font: names stand above what they name, rows have a fixed
-height, ticks are chosen here. All are drawn for the width of a phone and grow with their box.
-"""
+"""Pictures as data: Vega-Lite specs of dots, cells, chances and bars."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from groundswell.reports.canvas import (
+    ACCENT,
+    HALO,
+    HEAT,
+    INK,
+    LIMIT,
+    MUTED,
+    OTHER,
+    WIDTH,
+    Spec,
+    Values,
+    across,
+    canvas,
+    nice_ticks,
+    note,
+    text,
+    tick_format,
+)
 from groundswell.reports.words import Metric, is_number, shortened, value_of
 
-Spec = dict[str, Any]
-Values = Sequence[Mapping[str, Any]]
-
-WIDTH = 330
 MAX_BARS = 12
-_INK, _MUTED, _GRID = "var(--ink)", "var(--muted)", "var(--grid)"
-_ACCENT, _OTHER, _LIMIT, _HEAT = "var(--accent)", "var(--other)", "var(--limit)", "var(--heat)"
-#: What keeps a line from striking through a word; the page paints it under the letters.
-_HALO = {"stroke": "var(--paper)", "strokeWidth": 4, "strokeJoin": "round"}
-_NICE_STEPS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5)
 _ROW: Spec = {"field": "row", "type": "ordinal", "axis": None, "scale": {"padding": 0}}
 _ONLY_KNOWN = [{"filter": "isValid(datum.value)"}]
 
@@ -52,8 +56,8 @@ def dots(metric: Metric, rows: Sequence[Row], rule: Rule | None = None) -> Spec 
         return None
     ticks = _dot_ticks(rows, rule, metric.is_share)
     form = tick_format(ticks, metric.is_share)
-    colour = {"condition": {"test": "datum.ours", "value": _ACCENT}, "value": _OTHER}
-    low, value = _x("low", ticks, form), _x("value", ticks, form)
+    colour = {"condition": {"test": "datum.ours", "value": ACCENT}, "value": OTHER}
+    low, value = across("low", ticks, form), across("value", ticks, form)
     bold = {"expr": "datum.ours ? 'bold' : 'normal'"}
     layers = _ruled(rule, len(rows), ticks, form) if rule else []
     layers += [
@@ -67,12 +71,12 @@ def dots(metric: Metric, rows: Sequence[Row], rule: Rule | None = None) -> Spec 
             "mark": {"type": "circle", "size": 80, "opacity": 1, "yOffset": 8},
             "encoding": {"x": value, "y": _ROW, "fill": colour},
         },
-        _text("name", {"x": {"value": 0}, "y": _ROW}, yOffset=-8, fontWeight=bold, **_HALO),
-        _text("said", {"x": {"value": WIDTH}, "y": _ROW}, yOffset=-8, fontWeight=bold, align="right", **_HALO),
+        text("name", {"x": {"value": 0}, "y": _ROW}, yOffset=-8, fontWeight=bold, **HALO),
+        text("said", {"x": {"value": WIDTH}, "y": _ROW}, yOffset=-8, fontWeight=bold, align="right", **HALO),
     ]
     padding = {"left": 15, "right": 15, "top": 22 if rule else 4, "bottom": 26}
     values = [_dot(place, row) for place, row in enumerate(rows)]
-    return _spec(values, layers, height=36 * len(rows), padding=padding)
+    return canvas(values, layers, height=36 * len(rows), padding=padding)
 
 
 def heat(matrix: Sequence[Sequence[float]]) -> Spec:
@@ -93,19 +97,19 @@ def heat(matrix: Sequence[Sequence[float]]) -> Spec:
     row = {"field": "actual", "type": "ordinal", "axis": axis, "scale": {"padding": 0.04}}
     place = {"x": column, "y": row}
     shade = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0.07, 1]}, "legend": None}
-    edge = {"condition": {"test": "datum.named === datum.actual", "value": _INK}, "value": "none"}
+    edge = {"condition": {"test": "datum.named === datum.actual", "value": INK}, "value": "none"}
     layers = [
         {
-            "mark": {"type": "rect", "fill": _HEAT, "cornerRadius": 3, "strokeWidth": 1.5},
+            "mark": {"type": "rect", "fill": HEAT, "cornerRadius": 3, "strokeWidth": 1.5},
             "encoding": {**place, "fillOpacity": shade, "stroke": edge},
         },
-        _text("said", place, align="center", yOffset=-7, fontWeight="bold"),
-        _text("count", place, align="center", yOffset=9, fontSize=11),
-        _note("named tier", 0, -28),
-        _note("actual", -40, -10),
+        text("said", place, align="center", yOffset=-7, fontWeight="bold"),
+        text("count", place, align="center", yOffset=9, fontSize=11),
+        note("named tier", 0, -28),
+        note("actual", -40, -10),
     ]
     padding = {"left": 46, "right": 4, "top": 40, "bottom": 4}
-    return _spec(cells, layers, height=46 * len(matrix), padding=padding, width=WIDTH - 20)
+    return canvas(cells, layers, height=46 * len(matrix), padding=padding, width=WIDTH - 20)
 
 
 def reliability(bins: Values) -> Spec | None:
@@ -114,8 +118,8 @@ def reliability(bins: Values) -> Spec | None:
     if not filled:
         return None
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    said = _x("avgPredicted", ticks, ".0%", grid=False)
-    true = {**_x("avgActual", ticks, ".0%"), "scale": {"domain": [0, 1], "range": [250, 0]}}
+    said = across("avgPredicted", ticks, ".0%", grid=False)
+    true = {**across("avgActual", ticks, ".0%"), "scale": {"domain": [0, 1], "range": [250, 0]}}
     size = {"field": "count", "type": "quantitative", "scale": {"range": [30, 250], "zero": True}, "legend": None}
     most = max(found["count"] for found in filled)
     counts = {
@@ -127,23 +131,23 @@ def reliability(bins: Values) -> Spec | None:
     diagonal = [{"avgPredicted": 0, "avgActual": 0, "x2": 1, "y2": 1}]
     honest = {
         "data": {"values": diagonal},
-        "mark": {"type": "rule", "stroke": _MUTED, "strokeDash": [4, 4]},
+        "mark": {"type": "rule", "stroke": MUTED, "strokeDash": [4, 4]},
         "encoding": {"x": said, "y": true, "x2": {"field": "x2"}, "y2": {"field": "y2"}},
     }
-    line = {"mark": {"type": "line", "stroke": _ACCENT, "strokeWidth": 2}, "encoding": {"x": said, "y": true}}
-    dot = {"mark": {"type": "circle", "fill": _ACCENT, "opacity": 1}, "encoding": {"x": said, "y": true, "size": size}}
+    line = {"mark": {"type": "line", "stroke": ACCENT, "strokeWidth": 2}, "encoding": {"x": said, "y": true}}
+    dot = {"mark": {"type": "circle", "fill": ACCENT, "opacity": 1}, "encoding": {"x": said, "y": true, "size": size}}
     bars_of_bins = {
-        "mark": {"type": "bar", "fill": _OTHER, "binSpacing": 2},
+        "mark": {"type": "bar", "fill": OTHER, "binSpacing": 2},
         "encoding": {
-            "x": {**_x("binStart", ticks, ".0%", grid=False), "bin": "binned"},
+            "x": {**across("binStart", ticks, ".0%", grid=False), "bin": "binned"},
             "x2": {"field": "binEnd"},
             "y": counts,
         },
     }
-    captions = [_note("came true", 4, 10), _note(f"videos by the chance said, at most {most:,} in a bar", 0, 280)]
+    captions = [note("came true", 4, 10), note(f"videos by the chance said, at most {most:,} in a bar", 0, 280)]
     layers: list[Spec] = [{"layer": [honest, line, dot]}, bars_of_bins, *captions]
     padding = {"left": 40, "right": 20, "top": 10, "bottom": 26}
-    spec = _spec(filled, layers, height=340, padding=padding, width=WIDTH - 30)
+    spec = canvas(filled, layers, height=340, padding=padding, width=WIDTH - 30)
     return {**spec, "resolve": {"scale": {"y": "independent"}}}
 
 
@@ -168,43 +172,13 @@ def bars(rows: Sequence[tuple[str, float, str]], room: int = 60) -> Spec | None:
     }
     layers = [
         {
-            "mark": {"type": "bar", "fill": _ACCENT, "height": 10, "yOffset": 16},
+            "mark": {"type": "bar", "fill": ACCENT, "height": 10, "yOffset": 16},
             "encoding": {"x": length_of, "y": _ROW},
         },
-        _text("sentence", {"x": {"value": 0}, "y": _ROW}, yOffset=-14, lineHeight=15),
-        _text("said", {"x": length_of, "y": _ROW}, xOffset=6, yOffset=16, fontSize=11, fill=_MUTED),
+        text("sentence", {"x": {"value": 0}, "y": _ROW}, yOffset=-14, lineHeight=15),
+        text("said", {"x": length_of, "y": _ROW}, xOffset=6, yOffset=16, fontSize=11, fill=MUTED),
     ]
-    return _spec(values, layers, height=52 * len(shown), padding={"left": 15, "right": 15, "top": 4, "bottom": 4})
-
-
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Return up to five round numbers that hold both ends.
-
-    >>> nice_ticks(0.41, 0.58)
-    [0.4, 0.45, 0.5, 0.55, 0.6]
-    >>> nice_ticks(0, 1)
-    [0.0, 0.25, 0.5, 0.75, 1.0]
-    """
-    power = 10.0 ** math.ceil(math.log10(max(high - low, 1e-6)))
-    for step in (nice * power for nice in _NICE_STEPS):
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        if 0 < last - first <= 4:
-            return [round(step * place, 12) for place in range(first, last + 1)]
-    return [low, low + power]
-
-
-def tick_format(ticks: Sequence[float], is_share: bool) -> str:
-    """Return the shortest format that tells the ticks apart.
-
-    >>> tick_format([0.4, 0.45], True), tick_format([0.4, 0.425], True), tick_format([0.05, 0.075, 0.1], False)
-    ('.0%', '.1%', '.3f')
-    """
-    scaled = [100 * tick for tick in ticks] if is_share else ticks
-    places = next(
-        (places for places in range(9) if all(abs(round(tick, places) - tick) < 1e-7 for tick in scaled)),
-        9,
-    )
-    return f".{places}{'%' if is_share else 'f'}"
+    return canvas(values, layers, height=52 * len(shown), padding={"left": 15, "right": 15, "top": 4, "bottom": 4})
 
 
 def _dot_ticks(rows: Sequence[Row], rule: Rule | None, is_share: bool) -> list[float]:
@@ -231,12 +205,12 @@ def _dot(place: int, row: Row) -> dict[str, Any]:
 def _ruled(rule: Rule, rows: int, ticks: Sequence[float], form: str) -> list[Spec]:
     along = (rule.at - ticks[0]) / (ticks[-1] - ticks[0])
     align = "left" if along < 0.25 else "right" if along > 0.75 else "center"
-    x = _x("at", ticks, form)
+    x = across("at", ticks, form)
     marks = {
         "data": {"values": [{"at": rule.at, "row": row} for row in range(rows)]},
         "mark": {
             "type": "tick",
-            "fill": _LIMIT,
+            "fill": LIMIT,
             "orient": "vertical",
             "size": 18,
             "thickness": 2,
@@ -245,55 +219,10 @@ def _ruled(rule: Rule, rows: int, ticks: Sequence[float], form: str) -> list[Spe
         },
         "encoding": {"x": x, "y": _ROW},
     }
-    name = _text("name", {"x": x, "y": {"value": -10}}, align=align, fill=_LIMIT, fontSize=11)
+    name = text("name", {"x": x, "y": {"value": -10}}, align=align, fill=LIMIT, fontSize=11)
     return [marks, {"data": {"values": [{"at": rule.at, "name": rule.name}]}, **name}]
 
 
 def _two_lines(sentence: str) -> list[str]:
     lines = textwrap.wrap(shortened(sentence, 200), 54, max_lines=2, placeholder="…") or ["–"]
     return lines if len(lines) > 1 else ["", *lines]
-
-
-def _x(field: str, ticks: Sequence[float], form: str, grid: bool = True) -> Spec:
-    return {
-        "field": field,
-        "type": "quantitative",
-        "scale": {"domain": [ticks[0], ticks[-1]], "nice": False, "zero": False},
-        "axis": {"values": list(ticks), "format": form, "title": None, "grid": grid},
-    }
-
-
-def _text(field: str, place: Spec, **mark: Any) -> Spec:
-    style = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "fill": _INK, **mark}
-    return {"mark": style, "encoding": {**place, "text": {"field": field, "type": "nominal"}}}
-
-
-def _note(text: str, x: float, y: float) -> Spec:
-    place = {"x": {"value": x}, "y": {"value": y}}
-    return {"data": {"values": [{"said": text}]}, **_text("said", place, fontSize=11, fill=_MUTED)}
-
-
-def _spec(values: Values, layers: list[Spec], height: float, padding: Spec, width: float = WIDTH) -> Spec:
-    axis = {
-        "labelColor": _MUTED,
-        "labelFontSize": 11,
-        "labelOverlap": False,
-        "labelBound": False,
-        "labelFlush": False,
-        "labelLimit": 0,
-        "gridColor": _GRID,
-        "domain": False,
-        "ticks": False,
-        "labelPadding": 6,
-    }
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": width,
-        "height": height,
-        "padding": padding,
-        "autosize": {"type": "none"},
-        "background": None,
-        "config": {"aria": False, "view": {"stroke": None}, "axis": axis, "font": "sans-serif"},
-        "data": {"values": [dict(value) for value in values]},
-        "layer": layers,
-    }

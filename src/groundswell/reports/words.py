@@ -54,6 +54,11 @@ METRICS = {
         Metric("brier", "Brier score", False, False, "squared error of the chances, tier by tier; 0 is perfect"),
         Metric("spearman", "Spearman", True, False, "rank correlation of the expected tier with the outcome"),
         Metric("ece", "ECE", False, False, "distance between the chances it names and how often they come true"),
+        Metric(
+            "debiasedEce", "Debiased ECE", False, False, "the ECE less what chance alone adds at this n; 0 is perfect"
+        ),
+        Metric("coverage", "Ranges that held", True, True, "how often the actual tier lay inside the range"),
+        Metric("psi", "PSI", False, False, "distance between two distributions; under 0.1 small, from 0.25 large"),
         Metric("balancedAccuracy", "Balanced accuracy", True, True, "accuracy where every tier counts the same"),
         Metric("macroF1", "Macro F1", True, False, "precision and recall in one, averaged over the tiers"),
     )
@@ -92,6 +97,8 @@ CREATOR_SIZES = {
     "100kTo1M": "100k to 1M followers",
     "over1M": "over 1M followers",
 }
+#: An alarm never speaks by its colour alone.
+ALARM_SIGNS = {"green": "●", "amber": "▲", "red": "■", "insufficient": "○"}
 OUTCOMES = {"passed": "passed", "failed": "failed", "not_applicable": "does not apply"}
 
 
@@ -125,6 +132,25 @@ def signed(value: float | None, places: int = 3) -> str:
     ('−0.021', '+0.0031', 'not known')
     """
     return UNKNOWN if value is None else f"{value:+.{places}f}".replace("-", "−")
+
+
+def signed_interval(estimate: Body, places: int = 3) -> str:
+    """Return a difference with its interval.
+
+    >>> signed_interval({"value": -0.0230, "low": -0.0246, "high": -0.0214}), signed_interval({"value": 1.0})
+    ('−0.023 (−0.025 to −0.021)', '+1.000')
+    """
+    low, high, value = estimate.get("low"), estimate.get("high"), signed(estimate["value"], places)
+    return value if low is None or high is None else f"{value} ({signed(low, places)} to {signed(high, places)})"
+
+
+def alarm(state: str) -> str:
+    """Return an alarm's word after its sign.
+
+    >>> alarm("red"), alarm("not known")
+    ('■ red', 'not known')
+    """
+    return f"{ALARM_SIGNS[state]} {state}" if state in ALARM_SIGNS else state
 
 
 def points(value: float) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from groundswell.calibration.ranges import Reach, conformal_reach
 from groundswell.calibration.scores import Floats, log_loss
-from groundswell.calibration.temperature import Temperature, choose_temperature
+from groundswell.calibration.tier_calibration import TierCalibrator, choose_tier_calibrator
 from groundswell.estimators import Estimator
 from groundswell.estimators.blend import BlendedEstimator, TierShares, blend_weights
 from groundswell.estimators.classifiers import BoostedEstimator
@@ -56,7 +56,7 @@ class Forecast:
     """The blend refitted on all rows, its calibrator and reach, how the learners did, and the regression among them."""
 
     estimator: BlendedEstimator
-    calibrator: Temperature
+    calibrator: TierCalibrator
     reach: Reach
     learners: tuple[Learner, ...]
     regression: LinearEstimator | RegressionEstimator
@@ -69,7 +69,8 @@ def train_forecast(training: Outcomes, calibration: Outcomes, lessons: Outcomes,
     calibration videos when all rows are.
 
     The weights are those of greatest likelihood there; the tier shares take part, so that a line that knows nothing
-    ends at them alone. Temperature and reach are found on the same rows; then the learners are refitted on both parts.
+    ends at them alone. Calibrator and reach are found on the same rows, the reach on chances that a row did not help
+    to calibrate; then the learners are refitted on both parts.
     """
     known = lessons.where(np.isin(lessons.videos, training.videos))
     tried = _try_learners(base_of(training.and_also(known), fitting.seed), calibration, fitting)
@@ -77,7 +78,7 @@ def train_forecast(training: Outcomes, calibration: Outcomes, lessons: Outcomes,
     rows = np.arange(len(calibration))
     weights = _weights(tried, np.stack([p[rows, calibration.tiers - 1] for p in chances], axis=1))
     mixed = np.asarray(sum(weight * p for weight, p in zip(weights, chances, strict=True)))
-    calibrator = choose_temperature(mixed, calibration.tiers)
+    chosen = choose_tier_calibrator(mixed, calibration.tiers)
     everything = training.and_also(calibration).and_also(lessons)
     fitting.check()
     refitted = _refit(tried, weights, base_of(everything, fitting.seed), fitting)
@@ -87,8 +88,8 @@ def train_forecast(training: Outcomes, calibration: Outcomes, lessons: Outcomes,
         estimator=BlendedEstimator(
             tuple(refitted[number] for number in kept), tuple(float(weights[number]) for number in kept)
         ),
-        calibrator=calibrator,
-        reach=conformal_reach(calibrator.apply(mixed), calibration.tiers),
+        calibrator=chosen.calibrator,
+        reach=conformal_reach(chosen.cross_validated, calibration.tiers),
         learners=tuple(
             Learner(learner.kind, float(log_loss(p, calibration.tiers).mean()), float(weight))
             for learner, p, weight in zip(tried, chances, weights, strict=True)

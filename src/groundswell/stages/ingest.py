@@ -247,7 +247,8 @@ def reconcile(existing: pl.DataFrame, incoming: pl.DataFrame) -> Reconciled:
     """Return what becomes of each incoming row, given the stored form of the videos among them.
 
     The newest observation wins. With both scrape times known the later one is newer; one of a known time counts as
-    newer than one of an unknown time; with neither known, the one with more views is, since counts grow. An update
+    newer than one of an unknown time; of equal times, or with neither known, the one with more views is, since counts
+    grow. An update
     takes each incoming value that is not null and keeps the stored one elsewhere. Both frames have the columns of
     VIDEO_SCHEMA, and each video at most once.
     """
@@ -272,7 +273,10 @@ def _newer() -> pl.Expr:
     more_views = pl.col("views").fill_null(-1) > pl.col("stored_views").fill_null(-1)
     return (
         pl.when(dated & stored_dated)
-        .then(pl.col("scraped_at") > pl.col("stored_scraped_at"))
+        .then(
+            (pl.col("scraped_at") > pl.col("stored_scraped_at"))
+            | ((pl.col("scraped_at") == pl.col("stored_scraped_at")) & more_views)
+        )
         .when(dated | stored_dated)
         .then(dated)
         .otherwise(more_views)

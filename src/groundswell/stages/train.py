@@ -10,7 +10,7 @@ import numpy.typing as npt
 from groundswell.boosting import Check
 from groundswell.calibration.ranges import Reach, conformal_reach
 from groundswell.calibration.scores import Floats, log_loss
-from groundswell.calibration.temperature import Temperature, choose_temperature
+from groundswell.calibration.tier_calibration import TierCalibrator, choose_tier_calibrator
 from groundswell.estimators import Estimator
 from groundswell.estimators.boosters import rounds_of
 from groundswell.learners import Part, fit_boosted, fit_logistic
@@ -34,7 +34,7 @@ class Trained:
     """The winner refitted on all training rows, its calibrator and reach, and how the candidates did."""
 
     estimator: Estimator
-    calibrator: Temperature
+    calibrator: TierCalibrator
     reach: Reach
     candidates: tuple[Candidate, ...]
     selection_rows: int
@@ -44,22 +44,23 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
     """Return the better candidate, refitted on all rows.
 
     `selection` marks the rows that tune, choose and calibrate; the others fit the candidates meanwhile. The winner
-    is the candidate of least log loss there, and its temperature and reach are found on the same rows.
+    is the candidate of least log loss there, and its calibrator and reach are found on the same rows, the reach on
+    chances that a row did not help to calibrate.
     """
     fitting, judging = rows.where(~selection), rows.where(selection)
     if len(np.unique(fitting.tiers)) < 2 or not len(judging):
         fitting, judging = rows, rows
     contenders = [_tuned_logistic(fitting, judging, check), _tuned_boosted(fitting, judging, seed, threads, check)]
     winner, forecast = min(contenders, key=lambda contender: contender[0].selection_log_loss)
-    calibrator = choose_temperature(forecast, judging.tiers)
+    chosen = choose_tier_calibrator(forecast, judging.tiers)
     check()
     refitted = (
         fit_logistic(rows, winner.setting)
         if winner.kind == "logistic"
         else fit_boosted(rows, int(winner.setting), seed, threads, check)
     )
-    reach = conformal_reach(calibrator.apply(forecast), judging.tiers)
-    return Trained(refitted, calibrator, reach, tuple(candidate for candidate, _ in contenders), len(judging))
+    reach = conformal_reach(chosen.cross_validated, judging.tiers)
+    return Trained(refitted, chosen.calibrator, reach, tuple(candidate for candidate, _ in contenders), len(judging))
 
 
 #: A candidate and its forecast of the selection rows.

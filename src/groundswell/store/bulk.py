@@ -52,6 +52,19 @@ def update(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
     connection.exec_driver_sql(f"update {_bare(table)} set {changes} where {where}", list(rows))  # noqa: S608
 
 
+def raise_counts(
+    connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows, key: Sequence[str], by: str
+) -> int:
+    """Set the columns of stored rows under their key where column `by` is larger now; return how many those were."""
+    if _is_postgres(connection):
+        return _raise_postgres(connection, table, columns, rows, key, by)
+    changes = ", ".join(f"{name} = ?{at}" for at, name in enumerate(columns, 1) if name not in key)
+    where = " and ".join(f"{name} = ?{columns.index(name) + 1}" for name in key)
+    larger = f"?{columns.index(by) + 1} > coalesce({by}, -1)"
+    statement = f"update {_bare(table)} set {changes} where {where} and {larger}"  # noqa: S608
+    return connection.exec_driver_sql(statement, list(rows), execution_options=_COUNTED).rowcount
+
+
 def upsert(connection: sa.Connection, table: str, frame: pl.DataFrame, key: Sequence[str]) -> None:
     """Add the rows of the frame, each in place of the one under its key (unique in the table and in the frame)."""
     if frame.is_empty():
@@ -97,6 +110,20 @@ def _upsert_postgres(
     ).format(table=_table(table), columns=_names(frame.columns), stage=_STAGE, key=_names(key), action=action)
     _stage(connection, table, frame.columns, frame)
     connection.exec_driver_sql(_written(connection, statement))
+
+
+def _raise_postgres(
+    connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows, key: Sequence[str], by: str
+) -> int:
+    changes = sql.SQL(", ").join(
+        sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in columns if name not in key
+    )
+    same = sql.SQL(" and ").join(sql.SQL("v.{0} = s.{0}").format(sql.Identifier(name)) for name in key)
+    statement = sql.SQL(
+        "update {table} v set {changes} from {stage} s where {same} and s.{by} > coalesce(v.{by}, -1)"
+    ).format(table=_table(table), changes=changes, stage=_STAGE, same=same, by=sql.Identifier(by))
+    _stage(connection, table, columns, rows)
+    return connection.exec_driver_sql(_written(connection, statement), execution_options=_COUNTED).rowcount
 
 
 def _delete_postgres(connection: sa.Connection, table: str, frame: pl.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The two JSON files beside the database: written whole or not at all, read plain or gzipped."""
+"""Files for people: JSON documents and pages, written whole or not at all; documents are read plain or gzipped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ def write_document(path: Path, content: dict[str, Any]) -> None:
 
     Raises GroundswellError where the path cannot be written.
     """
+    data = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+    _write(path, data, "Name another place with --out, or set GROUNDSWELL_HOME.")
+
+
+def write_page(path: Path, page: str) -> None:
+    """Store an HTML page under the path, as `write_document` does a document; errors as there."""
+    _write(path, page.encode(), "Name another place with --html.")
+
+
+def _write(path: Path, data: bytes, hint: str) -> None:
     try:
-        write_whole(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+        write_whole(path, data)
     except OSError as error:
-        raise GroundswellError(
-            f"{path} cannot be written: {error.strerror}.", "Name another place with --out, or set GROUNDSWELL_HOME."
-        ) from None
+        raise GroundswellError(f"{path} cannot be written: {error.strerror}.", hint) from None
 
 
 def read_document(path: Path, error: type[GroundswellError]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from groundswell.store import tables
 #: What the first entry names as the hash before it.
 GENESIS = "0" * 64
 PROMOTE, ROLLBACK, HOLD, CALIBRATION = "promote", "rollback", "hold", "calibration"
+OUTCOME, AUDIT = "outcome", "audit"
 
 _LAST = sa.select(tables.ledger.c.seq, tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
 
@@ -74,6 +75,16 @@ def named(version: int | None) -> str:
     ('version 3', 'none')
     """
     return "none" if version is None else f"version {version}"
+
+
+def find(connection: sa.Connection, kind: str, name: str, value: Any) -> dict[str, Any] | None:
+    """Return what the newest entry of the kind says of which `name` is the value; None where there is none."""
+    said = sa.select(tables.ledger).where(tables.ledger.c.kind == kind).order_by(tables.ledger.c.seq.desc())
+    for row in connection.execute(said).mappings():
+        payload = payload_of(LedgerEntry(**row))
+        if payload.get(name) == value:
+            return payload
+    return None
 
 
 def canonical(payload: Mapping[str, Any]) -> str:
@@ -149,16 +160,30 @@ def version_content(row: Mapping[str, Any]) -> str:
 
     Numbers count by value, since PostgreSQL's jsonb may write 1e-05 as 0.00001.
     """
-    said = {name: _by_value(as_json(row[name])) for name in tables.model_versions.c.keys()}  # noqa: SIM118
+    said = {name: by_value(as_json(row[name])) for name in tables.model_versions.c.keys()}  # noqa: SIM118
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
-def _by_value(value: Any) -> Any:
+def by_value(value: Any) -> Any:
+    """Return JSON types with every number as a float, so that how a database writes one does not matter."""
     if isinstance(value, dict):
-        return {name: _by_value(item) for name, item in value.items()}
+        return {name: by_value(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_by_value(item) for item in value]
+        return [by_value(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def as_stored(value: Any) -> Any:
+    """Return JSON types as every database gives them back, but for `by_value`: PostgreSQL's jsonb has no −0.
+
+    >>> as_stored({"a": [-0.0, 7, "x"]})
+    {'a': [0.0, 7, 'x']}
+    """
+    if isinstance(value, dict):
+        return {name: as_stored(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [as_stored(item) for item in value]
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _wrong_calibrations(connection: sa.Connection, history: list[LedgerEntry]) -> Iterator[str]:
@@ -170,5 +195,9 @@ def _wrong_calibrations(connection: sa.Connection, history: list[LedgerEntry]) -
 
 
 def calibration_payload(row: Any) -> dict[str, Any]:
-    """Return what the ledger says of a calibration: all but the time, which the entry has."""
-    return {name: getattr(row, name) for name in ("version", "a", "b", "active", "reason", "pairs")}
+    """Return what the ledger says of a calibration: all but the time, which the entry has.
+
+    The first ones were all Platt's and had no content.
+    """
+    said = {name: getattr(row, name) for name in ("version", "a", "b", "active", "reason", "pairs")}
+    return said if row.content is None else said | {"content": by_value(as_json(row.content))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 import sqlalchemy as sa
 
@@ -26,17 +28,21 @@ _CURRENT: Columns = {
 }
 
 
-def readings(database: Database, keys: list[str] | None = None) -> pl.DataFrame:
+def readings(database: Database, keys: list[str] | None = None, since: datetime | None = None) -> pl.DataFrame:
     """Return every reading, or those of the keys: one row a video and moment, in the order of both (unknown first).
+
+    With `since` only those observed then or later are returned.
 
     Of several readings of a video at one moment, the unknown one included, the one with most views is returned. The
     columns are those of READINGS_SCHEMA.
     """
-    snapshots = _snapshots(database, keys)
+    snapshots = _snapshots(database, keys, since)
     # What stands in scraped_videos may be put together from several readings: of a moment that was recorded, the
     # record counts, unless there are more views now. Rows that somebody else wrote have no record.
     recorded = snapshots.select("key", "observed_at", pl.col("views").alias("recorded_views"), known=True)
     marked = _current(database, keys).join(recorded, on=["key", "observed_at"], how="left", nulls_equal=False)
+    if since is not None:
+        marked = marked.filter(pl.col("observed_at") >= since)
     current = marked.filter(pl.col("known").is_null() | (pl.col("views") > pl.col("recorded_views")))
     every = pl.concat([snapshots, current.select(READINGS_SCHEMA.keys())])
     most = [pl.col(name) for name in _COUNTERS]
@@ -51,7 +57,7 @@ def readings(database: Database, keys: list[str] | None = None) -> pl.DataFrame:
     return ordered.filter(moment.ne_missing(moment.shift(1)).fill_null(value=True))
 
 
-def _snapshots(database: Database, keys: list[str] | None) -> pl.DataFrame:
+def _snapshots(database: Database, keys: list[str] | None, since: datetime | None) -> pl.DataFrame:
     statement = sa.select(
         _SNAPSHOTS.platform + ":" + _SNAPSHOTS.platform_video_id,
         sa.type_coerce(_SNAPSHOTS.observed_at, sa.Text),
@@ -60,6 +66,8 @@ def _snapshots(database: Database, keys: list[str] | None) -> pl.DataFrame:
     if keys is not None:
         pair = sa.tuple_(_SNAPSHOTS.platform, _SNAPSHOTS.platform_video_id)
         statement = statement.where(pair.in_(pairs_of(database, keys)))
+    if since is not None:
+        statement = statement.where(_SNAPSHOTS.observed_at >= since)
     if database.is_postgres:
         return database.read_frame(statement, READINGS_SCHEMA)
     raw = database.read_frame(statement, READINGS_SCHEMA | {"observed_at": pl.String})

@@ -71,9 +71,9 @@ def promote(  # noqa: PLR0913 - a version is all of this
             source=source,
             artifact=artifact,
             training_rows=training_rows,
-            lineage=as_json(lineage),
-            evaluation=as_json(evaluation),
-            decision=as_json(decision),
+            lineage=ledger.as_stored(as_json(lineage)),
+            evaluation=ledger.as_stored(as_json(evaluation)),
+            decision=ledger.as_stored(as_json(decision)),
         )
         connection.execute(sa.insert(_versions), {**dataclasses.asdict(added), "window": str(window)})
         _move(connection, ledger.PROMOTE, added, expected, str(decision.get("reason", "")), at)

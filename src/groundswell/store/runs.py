@@ -158,6 +158,25 @@ def recent(database: Database, limit: int = 20) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
+def reports(database: Database, kind: str, limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs of a kind that have ended, newest first, with all columns."""
+    ended = sa.select(_runs).filter_by(kind=kind).where(_runs.c.report.is_not(None))
+    with database.read() as connection:
+        rows = connection.execute(ended.order_by(_runs.c.started_at.desc(), _runs.c.id).limit(limit)).mappings()
+        return [dict(row) for row in rows]
+
+
+def find(database: Database, run_id: str) -> dict[str, Any] | None:
+    """Return the run of that id with all columns; None where there is none."""
+    try:
+        known = str(uuid.UUID(run_id))
+    except ValueError:
+        return None
+    with database.read() as connection:
+        row = connection.execute(sa.select(_runs).filter_by(id=known)).mappings().first()
+        return dict(row) if row else None
+
+
 def _take(database: Database, connection: sa.Connection, name: str, holder: str) -> None:
     held = sa.select(_leases.c.holder, _leases.c.renewed_at).filter_by(name=name)
     before = connection.execute(held.with_for_update()).first()

@@ -187,6 +187,11 @@ predictions = sa.Table(
     sa.Column("calibrated_score", sa.Float, nullable=False),
     sa.Column("features", JsonText, nullable=False),
     sa.Column("input", JsonText, nullable=False),
+    sa.Column("author", sa.Text),
+    sa.Column("segment", sa.Text),
+    sa.Column("matures_at", Moment),
+    sa.Index("predictions_by_time", "predicted_at"),
+    sa.Index("predictions_by_video", "platform", "platform_video_id"),
 )
 
 prediction_outcomes = sa.Table(
@@ -200,6 +205,10 @@ prediction_outcomes = sa.Table(
     sa.Column("deleted_at", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("actual_quantity", sa.Float),
+    sa.Column("observed_at", Moment),
+    sa.Column("origin", sa.Text, nullable=False, server_default="reported"),
+    sa.Index("prediction_outcomes_by_time", "created_at"),
 )
 
 model_versions = sa.Table(
@@ -235,6 +244,7 @@ calibrations = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("pairs", sa.Integer, nullable=False),
+    sa.Column("content", JsonText),
 )
 
 runs = sa.Table(

@@ -35,6 +35,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     for name, dtype in VIDEO_SCHEMA.items()
 } | {"hashtags": parsing.tags, "duration_seconds": parsing.seconds}
 _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
+_SNAPSHOTS = f"{SCHEMA}.snapshots"
 _SNAPSHOT_COLUMNS = (*KEY, "observed_at", "views", "likes", "shares", "comments", "saves", "author_followers")
 
 
@@ -77,16 +78,24 @@ def update(connection: sa.Connection, videos: pl.DataFrame, before: pl.DataFrame
 
 
 def append_snapshots(connection: sa.Connection, readings: pl.DataFrame, moment: datetime) -> int:
-    """Append readings and return how many were new; of two readings of one video at one moment the first stays."""
+    """Append readings and return how many were new; of a moment that is there already the stored one stays."""
     if readings.is_empty():
         return 0
-    lacking = (
-        [pl.lit(None, dtype=pl.Int64).alias("author_followers")] if "author_followers" not in readings.columns else []
+    rows = _snapshot_rows(connection, readings, moment)
+    return bulk.insert(connection, _SNAPSHOTS, (*_SNAPSHOT_COLUMNS, "recorded_at"), rows)
+
+
+def correct_snapshots(connection: sa.Connection, readings: pl.DataFrame, moment: datetime) -> int:
+    """Correct the stored readings of the same video and moment that had fewer views; return how many those were.
+
+    Of two readings of one moment the one with more views holds, in whatever order they come.
+    """
+    if readings.is_empty():
+        return 0
+    rows = _snapshot_rows(connection, readings, moment)
+    return bulk.raise_counts(
+        connection, _SNAPSHOTS, (*_SNAPSHOT_COLUMNS, "recorded_at"), rows, key=(*KEY, "observed_at"), by="views"
     )
-    frame = readings.rename({"scraped_at": "observed_at"}).with_columns(lacking).select(_SNAPSHOT_COLUMNS)
-    at = _stamp(connection, moment)
-    rows = [(*row, at) for row in _times_as_text(frame).rows()]
-    return bulk.insert(connection, f"{SCHEMA}.snapshots", (*_SNAPSHOT_COLUMNS, "recorded_at"), rows)
 
 
 def _series(column: str, values: Sequence[Any]) -> pl.Series:
@@ -156,6 +165,15 @@ def _table_rows(connection: sa.Connection, videos: pl.DataFrame) -> list[tuple[A
 def _times_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame with its times as text that both databases read: microseconds, in UTC."""
     return frame.with_columns(pl.col("observed_at").dt.strftime("%Y-%m-%d %H:%M:%S%.6f"))
+
+
+def _snapshot_rows(connection: sa.Connection, readings: pl.DataFrame, moment: datetime) -> list[tuple[Any, ...]]:
+    lacking = (
+        [pl.lit(None, dtype=pl.Int64).alias("author_followers")] if "author_followers" not in readings.columns else []
+    )
+    frame = readings.rename({"scraped_at": "observed_at"}).with_columns(lacking).select(_SNAPSHOT_COLUMNS)
+    at = _stamp(connection, moment)
+    return [(*row, at) for row in _times_as_text(frame).rows()]
 
 
 def _stamp(connection: sa.Connection, moment: datetime) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
+from groundswell.jobs.audits import list_audits, show_audit
+from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
 from groundswell.predictor import answer
 from groundswell.records import Window
 from groundswell.web.bearers import require
@@ -48,6 +51,26 @@ class PredictRequest(BaseModel):
     videos: Annotated[list[Any], Field(min_length=1, max_length=MOST_VIDEOS)]
 
 
+_REPORT: dict[str, Any] = {
+    "outcomes": [
+        {
+            "predictionId": "3f1c2d9e-58a4-4d0e-9a53-0c2f1a6f7b11",
+            "actualViews": 182000,
+            "observedAt": "2026-01-08T18:00:00Z",
+        }
+    ]
+}
+
+
+class OutcomesRequest(BaseModel):
+    """Reports: each names a prediction by `predictionId`, or a video by `platform` and `platformVideoId`, and gives
+    `actualViews` (and `actualLikes`, `actualComments`, `actualShares` for a WES label) or `actualScore`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_REPORT]})
+
+    outcomes: Annotated[list[Any], Field(min_length=1, max_length=MOST_OUTCOMES)]
+
+
 class KeyedRoute(APIRoute):
     """A route that asks for the API key, where one is set, before it so much as reads the body."""
 
@@ -79,6 +102,41 @@ def predict(
     return answer(
         predictor.predict(request.videos, window or request.window, state.context().now(), reasons=request.reasons)
     )
+
+
+@keyed.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")
+def outcomes(request: OutcomesRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Answer `outcomes` in the order of the reports: what was recorded of each, or `error` and `hint`."""
+    context = state.context()
+    return report_outcomes(context, request.outcomes, context.now())
+
+
+@keyed.delete("/api/outcomes/{prediction_id}", tags=["outcomes"], summary="Take back the outcome of a prediction")
+def forget_outcome(prediction_id: str, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Answer whether there was one; no audit counts it from now on, and the ledger keeps it."""
+    context = state.context()
+    return delete_outcome(context, prediction_id, context.now())
+
+
+@keyed.get("/api/audits", tags=["audits"], summary="The newest audits, newest first")
+def audits(state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Answer time, figures in short, alarm and recommendation of each."""
+    return list_audits(state.context())
+
+
+@keyed.get("/api/audits/{run_id}", tags=["audits"], summary="One audit as it was written", response_model=None)
+def audit(
+    run_id: str,
+    state: Annotated[State, Depends(state_of)],
+    format: Annotated[Literal["json", "html"], Query(description="`html` for the report with pictures.")] = "json",  # noqa: A002
+) -> dict[str, Any] | HTMLResponse:
+    """Answer the frozen report; `frozen` says whether it still is what the ledger noted when it was written."""
+    body = show_audit(state.context(), run_id)
+    if format == "json":
+        return body
+    from groundswell.reports.audit import render
+
+    return HTMLResponse(render(body))
 
 
 @router.head("/healthz", include_in_schema=False)

@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 from groundswell.errors import DatabaseError
 from groundswell.jobs.audit import audit
 from groundswell.jobs.context import Report
+from groundswell.jobs.harvest import harvest
+from groundswell.jobs.recalibrate import recalibrate
 from groundswell.jobs.retrain import retrain
 from groundswell.records import Window
 from groundswell.web.bearers import require
@@ -48,6 +50,28 @@ def calibration_audit(state: Scheduler) -> JSONResponse:
         return _response(audit(context, context.now()))
     except DatabaseError as error:
         return _failed(f"Audit failed: {error}", error.hint)
+
+
+@router.get("/harvest-outcomes", operation_id="harvest_outcomes_get", summary="Write outcomes of predictions")
+@router.post("/harvest-outcomes", operation_id="harvest_outcomes_post", summary="Write outcomes of predictions")
+def harvest_outcomes(state: Scheduler) -> JSONResponse:
+    """Answer with the report of the run: 200 completed, 409 already running, 500 failed."""
+    try:
+        context = state.context()
+        return _response(harvest(context, context.now()))
+    except DatabaseError as error:
+        return _failed(f"Harvest failed: {error}", error.hint)
+
+
+@router.get("/recalibrate", operation_id="recalibrate_get", summary="New calibrators for a line, without training")
+@router.post("/recalibrate", operation_id="recalibrate_post", summary="New calibrators for a line, without training")
+def recalibrate_line(state: Scheduler, window: Annotated[Window, Query()] = Window.OBSERVED) -> JSONResponse:
+    """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
+    try:
+        context = state.context()
+        return _response(recalibrate(context, window, context.now()))
+    except DatabaseError as error:
+        return _failed(f"Recalibration failed: {error}", error.hint)
 
 
 def _response(report: Report) -> JSONResponse:

@@ -153,7 +153,8 @@ def outcome(stored: pl.DataFrame, incoming: pl.DataFrame) -> str:
     [
         ({"scraped_at": EARLY, "views": 9}, {"scraped_at": LATE, "views": 5}, "update"),
         ({"scraped_at": LATE, "views": 5}, {"scraped_at": EARLY, "views": 9}, "unchanged"),
-        ({"scraped_at": LATE, "views": 5}, {"scraped_at": LATE, "views": 9}, "unchanged"),
+        ({"scraped_at": LATE, "views": 5}, {"scraped_at": LATE, "views": 9}, "update"),
+        ({"scraped_at": LATE, "views": 9}, {"scraped_at": LATE, "views": 5}, "unchanged"),
         ({"scraped_at": EARLY, "views": 5}, {"scraped_at": LATE, "views": 5}, "update"),
         ({"views": 5}, {"views": 9}, "update"),
         ({"views": 9}, {"views": 5}, "unchanged"),
