@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     cron_secret: SecretStr | None = _named(
         "CRON_SECRET", None, "Bearer of the cron endpoints; while it is unset every call is refused."
     )
-    api_key: SecretStr | None = Field(None, description="Bearer of POST /api/predict; unset leaves it open.")
+    api_key: SecretStr | None = Field(
+        None, description="Bearer of the API: predictions, outcomes, audits; unset leaves it open."
+    )
     home: Path = Field(Path("groundswell-data"), description="Folder of the embedded database, artifacts and rejects.")
     artifacts_url: str | None = Field(
         None, description="file:// or s3:// folder of the models; unset means `artifacts` in the home."

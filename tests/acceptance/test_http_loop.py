@@ -133,13 +133,13 @@ def test_outcomes_are_answered_in_their_order_with_errors_in_their_place(server:
     assert len(answers) == len(sent)
     for item, said, answer in zip(sent, expected, answers, strict=True):
         if said is None:
-            assert "outcomes" in answer, (item, answer)
-            assert [one["status"] for one in answer["outcomes"]] == ["recorded"], (item, answer)
+            assert "error" not in answer, (item, answer)
+            assert [one["status"] for one in answer.get("outcomes", [answer])] == ["recorded"], (item, answer)
         else:
             assert set(answer) == {"error", "hint"}, (item, answer)
             assert said in answer["error"], (item, answer)
             assert answer["hint"]
-    first, second, third = (answers[place]["outcomes"][0] for place in (0, 10, -1))
+    first, second, third = (answers[place].get("outcomes", [answers[place]])[0] for place in (0, 10, -1))
     assert (first["predictionId"], second["predictionId"], third["predictionId"]) == (one, two, three)
     assert first["actualTier"] in range(1, 6)
     assert (second["actualTier"], second["actualScore"]) == (None, 62.5)
@@ -152,7 +152,7 @@ def test_to_say_it_again_changes_nothing_and_to_say_something_else_corrects(serv
 
     def said(**content: Any) -> str:
         (answer,) = report(server, {"predictionId": one, **content})
-        return str(answer["outcomes"][0]["status"])
+        return str(answer["status"])
 
     assert said(actualViews=900) == "recorded"
     assert said(actualViews=900) == "unchanged"
@@ -222,7 +222,7 @@ def test_without_a_key_set_outcomes_are_open_as_predictions_are(lived: Place, tm
     (one,) = predictions(place, 1)
     with serving(place) as open_server:
         response = open_server.post(OUTCOMES, {"outcomes": [{"predictionId": one, "actualViews": 5_000}]})
-        assert response.body["outcomes"][0]["outcomes"][0]["status"] == "recorded"
+        assert response.body["outcomes"][0]["status"] == "recorded"
         assert open_server.get(AUDITS).body == {"audits": []}
         assert open_server.get(HARVEST).status == 401, "no secret is no open door"
 

@@ -261,16 +261,19 @@ def test_recent_runs_come_newest_first_and_no_more_than_asked(database: Database
     assert runs.recent(database, 1)[0]["report"] == {"read": 5}
 
 
+ENDED = ("completed", "skipped", "failed")
+
+
 def test_reports_are_those_of_a_kind_that_has_ended_newest_first(database: Database) -> None:
     ids = [begun(database, "audit", None, AT + timedelta(seconds=n)) for n in range(4)]
     begun(database, "harvest", None, AT)
-    assert runs.reports(database, "audit", 9) == []
+    assert runs.reports(database, "audit", ENDED, 9) == []
     for n in (0, 1, 3):
         with database.begin() as connection:
             runs._finish(connection, ids[n], "completed", {"n": n}, AT)
-    assert [run["id"] for run in runs.reports(database, "audit", 9)] == [ids[3], ids[1], ids[0]]
-    assert [run["report"] for run in runs.reports(database, "audit", 2)] == [{"n": 3}, {"n": 1}]
-    assert runs.reports(database, "harvest", 9) == []
+    assert [run["id"] for run in runs.reports(database, "audit", ENDED, 9)] == [ids[3], ids[1], ids[0]]
+    assert [run["report"] for run in runs.reports(database, "audit", ENDED, 2)] == [{"n": 3}, {"n": 1}]
+    assert runs.reports(database, "harvest", ENDED, 9) == []
 
 
 def test_a_run_is_found_by_its_id(database: Database) -> None:

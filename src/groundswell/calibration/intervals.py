@@ -114,3 +114,15 @@ def clustered_estimate(values: Floats, clusters: Clusters) -> Estimate:
         return Estimate(mean, None, None, len(values))
     reach = float(student.ppf(0.975, freedom)) * error
     return Estimate(mean, mean - reach, mean + reach, len(values))
+
+
+def clustered_share(hits: Floats, clusters: Clusters) -> Estimate:
+    """Return the share of hits (each 0 or 1) as `clustered_estimate` does, its interval kept between 0 and 1.
+
+    >>> clustered_share(np.array([0.0, 1.0]), np.array([0, 1])).low
+    0.0
+    """
+    found = clustered_estimate(hits, clusters)
+    if found.low is None or found.high is None:
+        return found
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high), found.n)

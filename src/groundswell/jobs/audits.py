@@ -15,6 +15,8 @@ KIND = "audit"
 _LOOSE = frozenset({"runId", "stepSeconds", "frozen"})
 #: So many former audits are told beside a new one.
 REMEMBERED = 24
+#: How an audit ends that has something to say; a failed one is a run, and no audit.
+WRITTEN = ("completed", "skipped")
 _TOLD = ("auditedAt", "runId", "status", "ece", "totalSamples", "alarm", "driftDetected")
 
 
@@ -33,8 +35,7 @@ def digest(body: Mapping[str, Any]) -> str:
 
 def list_audits(context: Context, limit: int = 100) -> dict[str, Any]:
     """Return the newest audits, newest first, each with its figures in short."""
-    found = runs.reports(context.database, KIND, limit)
-    return {"audits": [_short(run) for run in found]}
+    return {"audits": [_short(run) for run in runs.reports(context.database, KIND, WRITTEN, limit)]}
 
 
 def show_audit(context: Context, run_id: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def show_audit(context: Context, run_id: str) -> dict[str, Any]:
     Raises UnknownAuditError.
     """
     run = runs.find(context.database, run_id)
-    if run is None or run["kind"] != KIND or run["report"] is None:
+    if run is None or run["kind"] != KIND or run["status"] not in WRITTEN:
         raise UnknownAuditError(f"There is no audit {run_id}.")
     report: dict[str, Any] = run["report"]
     with context.database.read() as connection:
@@ -55,29 +56,23 @@ def show_audit(context: Context, run_id: str) -> dict[str, Any]:
 
 def history(context: Context) -> list[dict[str, Any]]:
     """Return what former audits found, oldest first: time, n, ECE with its interval (null if skipped), and alarms."""
-    found = runs.reports(context.database, KIND, REMEMBERED)
-    told = []
-    for run in reversed(found):
-        report = run["report"] or {}
-        if report.get("status") in {"completed", "skipped"}:
-            told.append(
-                {
-                    "auditedAt": report.get("auditedAt"),
-                    "runId": run["id"],
-                    "n": report.get("totalSamples"),
-                    "ece": (report.get("measures") or {}).get("ece"),
-                    "alarm": report.get("alarm"),
-                    "lines": {
-                        window: {
-                            "alarm": line.get("alarm"),
-                            "n": line.get("n"),
-                            "ece": (line.get("measures") or {}).get("ece"),
-                        }
-                        for window, line in (report.get("lines") or {}).items()
-                    },
-                }
-            )
-    return told
+    return [_remembered(run) for run in reversed(runs.reports(context.database, KIND, WRITTEN, REMEMBERED))]
+
+
+def _remembered(run: Mapping[str, Any]) -> dict[str, Any]:
+    report = run["report"] or {}
+    lines = {
+        window: {"alarm": line.get("alarm"), "n": line.get("n"), "ece": (line.get("measures") or {}).get("ece")}
+        for window, line in (report.get("lines") or {}).items()
+    }
+    return {
+        "auditedAt": report.get("auditedAt"),
+        "runId": run["id"],
+        "n": report.get("totalSamples"),
+        "ece": (report.get("measures") or {}).get("ece"),
+        "alarm": report.get("alarm"),
+        "lines": lines,
+    }
 
 
 def _short(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def _recalibrate(context: Context, window: Window, as_of: datetime, steps: Steps
     champion = registry.champion(context.database, window)
     if champion is None:
         raise NoChampionError(
-            f"No model serves the window {window.value!r} yet.", f"Run `groundswell retrain --window {window.value}` first."
+            f"No model serves the window {window.value!r} yet.",
+            f"Run `groundswell retrain --window {window.value}` first.",
         )
     model = model_from_bytes(context.artifacts.get(champion.artifact))
     rows = evidence(context, champion, as_of, settings.min_recalibration_rows)

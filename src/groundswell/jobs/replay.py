@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from groundswell.calibration.intervals import clustered_estimate, share_of
+from groundswell.calibration.intervals import clustered_estimate, clustered_share, share_of
 from groundswell.calibration.measures import measure, top_label
 from groundswell.calibration.ranges import PROMISED
 from groundswell.calibration.scores import Floats, log_loss, ranked_probability_score
@@ -133,7 +133,8 @@ def _tell(past: Past, life: Life, rows: Mask) -> dict[str, Any]:
         confidence, hit = top_label(forecast[rows], life.tiers[rows])
         found = measure(confidence, hit, past.settings.bootstrap, past.settings.seed, bins=15)
         told[who] = {
-            **{name: clustered_estimate(values, clusters) for name, values in losses[who].items()},
+            **{name: clustered_estimate(losses[who][name], clusters) for name in ("rps", "logLoss")},
+            "accuracy": clustered_share(hit, clusters),
             "ece": found.ece,
             "debiasedEce": found.debiased_ece,
         }
@@ -149,7 +150,6 @@ def _losses(forecast: Floats, life: Life, rows: Mask) -> dict[str, Floats]:
     return {
         "rps": ranked_probability_score(forecast, tiers),
         "logLoss": log_loss(forecast, tiers),
-        "accuracy": top_label(forecast, tiers)[1],
     }
 
 

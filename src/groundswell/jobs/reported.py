@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import polars as pl
 
 from groundswell import parsing
-from groundswell.errors import ArtifactError, RequestError
+from groundswell.errors import ArtifactError, GroundswellError, RequestError
 from groundswell.jobs.context import Context
-from groundswell.jobs.judging import Judge, judge_of
-from groundswell.records import StoredOutcome, as_json
+from groundswell.jobs.judging import judge_of
+from groundswell.records import StoredOutcome, as_json, camel
 from groundswell.stages.harvest import COUNTERS
+from groundswell.stages.ingest import REASONS
 from groundswell.store import outcomes, predictions
 from groundswell.store.outcomes import REPORTED
 
@@ -26,6 +29,7 @@ FIELDS = {f"actual{name.capitalize()}": name for name in COUNTERS}
 _KNOWN = frozenset({*FIELDS, "predictionId", "platform", "platformVideoId", "observedAt", "actualScore"})
 _WHICH = "Name the prediction by `predictionId`, or the video by `platform` and `platformVideoId`."
 _WHAT = "Give `actualViews` as they were at the label age (72 hours by default), or `actualScore` from 0 to 100."
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,19 +43,33 @@ class _Reported:
     observed_at: datetime
 
 
-def report_outcomes(context: Context, items: Sequence[Any], at: datetime) -> dict[str, Any]:
-    """Return an answer for each report, in order: its outcomes with their status, or `error` and `hint`.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a report says of one prediction."""
 
-    A report of a video counts for each of its predictions. Saying the same again changes nothing (`unchanged`), saying
-    something else replaces it (`corrected`), and the ledger keeps what was said before.
+    said: _Reported
+    prediction: Mapping[str, Any]
+
+
+def report_outcomes(context: Context, items: Sequence[Any], at: datetime) -> dict[str, Any]:
+    """Return an answer for each report, in order: what was recorded with its status, or `error` and `hint`.
+
+    A report of a video counts for each of its predictions and is answered by its `outcomes`. Saying the same again
+    changes nothing (`unchanged`), saying something else replaces it (`corrected`), and the ledger keeps what was said
+    before.
     """
-    answers: list[dict[str, Any]] = []
-    judges: dict[int, Judge] = {}
-    for item in items:
-        try:
-            answers.append({"outcomes": _report(context, _read(item, at), judges, at)})
-        except (RequestError, ArtifactError) as error:
-            answers.append({"error": str(error), "hint": error.hint})
+    said = [_tried(partial(_read, item, at)) for item in items]
+    claims = _claims(context, said)
+    every = [claim for own in claims if not isinstance(own, GroundswellError) for claim in own]
+    judged = iter(_judged(context, every))
+    recorder = _Recorder(context, at, [str(claim.prediction["id"]) for claim in every])
+    answers = [
+        _refused(own)
+        if isinstance(own, GroundswellError)
+        else _answer(own[0].said, list(itertools.islice(judged, len(own))), recorder)
+        for own in claims
+    ]
+    recorder.flush()
     return {"outcomes": answers}
 
 
@@ -60,10 +78,35 @@ def delete_outcome(context: Context, prediction_id: str, at: datetime) -> dict[s
     return {"predictionId": prediction_id, "deleted": outcomes.delete(context.database, _id(prediction_id), at)}
 
 
+class _Recorder:
+    """Writes outcomes many at a time, and knows what was said of each prediction before."""
+
+    def __init__(self, context: Context, at: datetime, ids: Sequence[str]) -> None:
+        self._database, self._at = context.database, at
+        self._known = outcomes.stored(self._database, ids)
+        self._new: dict[str, StoredOutcome] = {}
+
+    def status(self, outcome: StoredOutcome) -> str:
+        """Return what becomes of the outcome: `recorded`, `unchanged` or `corrected`."""
+        before = self._known.get(outcome.prediction_id)
+        if before is not None and _says(before) == _says(outcome):
+            return "unchanged"
+        if outcome.prediction_id in self._new:
+            self.flush()
+        self._new[outcome.prediction_id] = self._known[outcome.prediction_id] = outcome
+        return "recorded" if before is None else "corrected"
+
+    def flush(self) -> None:
+        """Write what was not written yet, all or nothing."""
+        outcomes.record(self._database, list(self._new.values()), self._at)
+        self._new = {}
+
+
 def _read(item: Any, at: datetime) -> _Reported:
     if not isinstance(item, Mapping):
         raise RequestError("An outcome must be a JSON object.", _WHICH)
-    if unknown := sorted(str(name) for name in item if name not in _KNOWN):
+    item = {camel(str(name)): value for name, value in item.items()}
+    if unknown := sorted(name for name in item if name not in _KNOWN):
         raise RequestError(f"Unknown field {unknown[0]}.", f"Known are {', '.join(sorted(_KNOWN))}.")
     counters = {name: _parsed(parsing.count, item, field) for field, name in FIELDS.items()}
     score = _score(item)
@@ -83,9 +126,23 @@ def _read(item: Any, at: datetime) -> _Reported:
     return _Reported(None, (platform, video), counters, score, observed_at)
 
 
-def _report(context: Context, said: _Reported, judges: dict[int, Judge], at: datetime) -> list[dict[str, Any]]:
-    ids, videos = ([said.prediction_id] if said.prediction_id else []), ([said.video] if said.video else [])
-    found = predictions.find(context.database, ids, videos)
+def _claims(
+    context: Context, said: Sequence[_Reported | GroundswellError]
+) -> list[tuple[_Claim, ...] | GroundswellError]:
+    """Return, for each report, what it says of which predictions; errors stay in their place."""
+    read = [one for one in said if isinstance(one, _Reported)]
+    ids = list({one.prediction_id for one in read if one.prediction_id})
+    videos = list({one.video for one in read if one.video})
+    by_name: dict[Any, list[Mapping[str, Any]]] = {}
+    for row in predictions.find(context.database, ids, videos):
+        for name in (str(row["id"]), (row["platform"] or "tiktok", row["platform_video_id"])):
+            by_name.setdefault(name, []).append(row)
+    return [one if isinstance(one, GroundswellError) else _tried(partial(_timely, one, by_name)) for one in said]
+
+
+def _timely(said: _Reported, by_name: Mapping[Any, Sequence[Mapping[str, Any]]]) -> tuple[_Claim, ...]:
+    """Return what the report says of each prediction that it can say something of; raises RequestError for none."""
+    found = by_name.get(said.prediction_id or said.video, ())
     if not found:
         raise RequestError("There is no such prediction.", _WHICH)
     timely = [row for row in found if row["predicted_at"] <= said.observed_at]
@@ -98,49 +155,76 @@ def _report(context: Context, said: _Reported, judges: dict[int, Judge], at: dat
             f"The video has not matured: its outcome is read at {as_json(min(early))} or later.",
             "Report it again then.",
         )
-    for row in timely:
-        number = row["model_version"]
-        judges[number] = judges.get(number) or judge_of(context, number)
-    return _record(context, [_outcome(said, row, judges[row["model_version"]]) for row in timely], at)
+    return tuple(_Claim(said, row) for row in timely)
 
 
-def _outcome(said: _Reported, prediction: Mapping[str, Any], judge: Judge) -> StoredOutcome:
-    tier, score, quantity = None, said.score, None
-    if said.counters["views"] is not None:
-        judged = judge.judge(pl.DataFrame([said.counters], schema=dict.fromkeys(COUNTERS, pl.Int64)))
-        tier = int(judged.tiers[0]) or None
-        quantity = None if math.isnan(judged.quantity[0]) else float(judged.quantity[0])
-        if score is None and not math.isnan(judged.scores[0]):
-            score = round(float(judged.scores[0]), 6)
-    return StoredOutcome(
-        prediction_id=str(prediction["id"]),
-        actual_views=said.counters["views"],
-        actual_tier=tier,
-        actual_score=score,
-        actual_quantity=quantity,
-        matured_at=prediction["matures_at"] or said.observed_at,
-        observed_at=said.observed_at,
-        origin=REPORTED,
-    )
+def _judged(context: Context, claims: Sequence[_Claim]) -> list[StoredOutcome | GroundswellError]:
+    """Return the outcome of each claim by the version that predicted; an error where that cannot be had."""
+    by_version: dict[int, list[int]] = {}
+    for place, claim in enumerate(claims):
+        by_version.setdefault(claim.prediction["model_version"], []).append(place)
+    found: dict[int, StoredOutcome | GroundswellError] = {}
+    for number, places in by_version.items():
+        own = [claims[place] for place in places]
+        judged = _tried(partial(_outcomes, context, number, own))
+        results = [judged] * len(own) if isinstance(judged, GroundswellError) else judged
+        found |= dict(zip(places, results, strict=True))
+    return [found[place] for place in range(len(claims))]
 
 
-def _record(context: Context, found: Iterable[StoredOutcome], at: datetime) -> list[dict[str, Any]]:
-    answers = []
-    for outcome in found:
-        before = outcomes.stored(context.database, [outcome.prediction_id]).get(outcome.prediction_id)
-        status = "recorded" if before is None else "unchanged" if _says(before) == _says(outcome) else "corrected"
-        if status != "unchanged":
-            outcomes.record(context.database, [outcome], at)
-        answers.append(
-            {
-                "predictionId": outcome.prediction_id,
-                "status": status,
-                "actualTier": outcome.actual_tier,
-                "actualScore": outcome.actual_score,
-                "maturedAt": as_json(outcome.matured_at),
-            }
+def _outcomes(context: Context, number: int, claims: Sequence[_Claim]) -> list[StoredOutcome]:
+    counters = [claim.said.counters for claim in claims]
+    judged = judge_of(context, number).judge(pl.DataFrame(counters, schema=dict.fromkeys(COUNTERS, pl.Int64)))
+    rows = zip(claims, judged.tiers.tolist(), judged.scores.tolist(), judged.quantity.tolist(), strict=True)
+    return [
+        StoredOutcome(
+            prediction_id=str(claim.prediction["id"]),
+            actual_views=claim.said.counters["views"],
+            actual_tier=tier or None,
+            actual_score=_known(score, 6) if claim.said.score is None else claim.said.score,
+            actual_quantity=_known(quantity),
+            matured_at=claim.prediction["matures_at"] or claim.said.observed_at,
+            observed_at=claim.said.observed_at,
+            origin=REPORTED,
         )
-    return answers
+        for claim, tier, score, quantity in rows
+    ]
+
+
+def _answer(said: _Reported, found: Sequence[StoredOutcome | GroundswellError], recorder: _Recorder) -> dict[str, Any]:
+    told = [
+        _refused(one)
+        if isinstance(one, GroundswellError)
+        else {
+            "predictionId": one.prediction_id,
+            "status": recorder.status(one),
+            "actualTier": one.actual_tier,
+            "actualScore": one.actual_score,
+            "maturedAt": as_json(one.matured_at),
+        }
+        for one in found
+    ]
+    if said.video is None:
+        return told[0]
+    return {"platform": said.video[0], "platformVideoId": said.video[1], "outcomes": told}
+
+
+def _refused(error: GroundswellError) -> dict[str, Any]:
+    return {"error": str(error), "hint": error.hint}
+
+
+def _tried(attempt: Callable[[], _T]) -> _T | GroundswellError:
+    """Return what the attempt does, or the error that answers it: one bad report must not refuse the others."""
+    try:
+        return attempt()
+    except (RequestError, ArtifactError) as error:
+        return error
+
+
+def _known(value: float, digits: int | None = None) -> float | None:
+    if math.isnan(value):
+        return None
+    return value if digits is None else round(value, digits)
 
 
 def _says(outcome: StoredOutcome) -> tuple[Any, ...]:
@@ -173,4 +257,4 @@ def _parsed(parser: Any, item: Mapping[str, Any], field: str) -> Any:
     try:
         return parser(item.get(field))
     except parsing.InvalidValueError as error:
-        raise RequestError(f"{field}={item.get(field)!r}: {error}.", _WHAT) from None
+        raise RequestError(f"{field}={item.get(field)!r}: {REASONS.get(str(error), error)}", _WHAT) from None

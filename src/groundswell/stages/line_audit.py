@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from groundswell.calibration.alarm import Alarm, judge
 from groundswell.calibration.bands import ReliabilityBand, reliability_curve
-from groundswell.calibration.intervals import Clusters, clustered_estimate, share_of
+from groundswell.calibration.intervals import Clusters, clustered_estimate, clustered_share, share_of
 from groundswell.calibration.measures import Measures, class_wise_ece, measure
 from groundswell.calibration.scores import Floats, Tiers, likeliest, log_loss, ranked_probability_score
 from groundswell.records import Estimate
@@ -52,7 +52,7 @@ def audit_line(matured: Matured, threshold: float, draws: int, seed: int) -> Lin
         measures=measure(confidence, hit, draws, seed),
         class_wise_ece=class_wise_ece(matured.probabilities, matured.tiers),
         curve=reliability_curve(confidence, hit, draws, seed),
-        accuracy=clustered_estimate(hit, matured.clusters),
+        accuracy=clustered_share(hit, matured.clusters),
         rps=clustered_estimate(ranked_probability_score(matured.probabilities, matured.tiers), matured.clusters),
         log_loss=clustered_estimate(log_loss(matured.probabilities, matured.tiers), matured.clusters),
         coverage=_coverage(matured),

@@ -63,6 +63,10 @@ class Moments:
     variance: float
 
 
+#: So many ids stand in one statement.
+_AT_ONCE = 500
+
+
 def log(database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store predictions that were served: all of them, or none; each row has the columns of `tables.predictions`."""
     if not rows:
@@ -190,10 +194,14 @@ def find(database: Database, ids: Sequence[str], videos: Sequence[tuple[str, str
     own = _PREDICTIONS
     names = ("id", "predicted_at", "window", "platform", "platform_video_id", "model_version", "matures_at")
     video = sa.tuple_(sa.func.coalesce(own.platform, "tiktok"), own.platform_video_id)
-    statement = sa.select(*(own[name] for name in names)).order_by(own.predicted_at, own.id)
-    statement = statement.where(sa.or_(own.id.in_(ids), video.in_(videos)))
+    rows: dict[str, dict[str, Any]] = {}
     with database.read() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+        for column, wanted in ((own.id, ids), (video, videos)):
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = column.in_(wanted[start : start + _AT_ONCE])
+                found = connection.execute(sa.select(*(own[name] for name in names)).where(part)).mappings()
+                rows |= {str(row["id"]): dict(row) for row in found}
+    return sorted(rows.values(), key=lambda row: (row["predicted_at"], str(row["id"])))
 
 
 def _read(database: Database, statement: sa.Select[Any], schema: Columns) -> pl.DataFrame:

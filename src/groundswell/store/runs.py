@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -158,9 +158,9 @@ def recent(database: Database, limit: int = 20) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def reports(database: Database, kind: str, limit: int) -> list[dict[str, Any]]:
-    """Return the newest runs of a kind that have ended, newest first, with all columns."""
-    ended = sa.select(_runs).filter_by(kind=kind).where(_runs.c.report.is_not(None))
+def reports(database: Database, kind: str, statuses: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs of a kind that ended in one of these ways, newest first, with all columns."""
+    ended = sa.select(_runs).filter_by(kind=kind).where(_runs.c.status.in_(statuses), _runs.c.report.is_not(None))
     with database.read() as connection:
         rows = connection.execute(ended.order_by(_runs.c.started_at.desc(), _runs.c.id).limit(limit)).mappings()
         return [dict(row) for row in rows]

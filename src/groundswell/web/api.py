@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundswell.jobs.audits import list_audits, show_audit
 from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
@@ -69,6 +69,13 @@ class OutcomesRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_REPORT]})
 
     outcomes: Annotated[list[Any], Field(min_length=1, max_length=MOST_OUTCOMES)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alone(cls, body: Any) -> Any:
+        """Return a single report as a list of one."""
+        alone = isinstance(body, dict) and "outcomes" not in body and {"predictionId", "platformVideoId"} & body.keys()
+        return {"outcomes": [body]} if alone else body
 
 
 class KeyedRoute(APIRoute):

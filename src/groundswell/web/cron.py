@@ -1,7 +1,9 @@
-"""The cron endpoints: what a scheduler calls every week and every month."""
+"""The cron endpoints: what a scheduler calls every day, every week and every month."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from groundswell.errors import DatabaseError
 from groundswell.jobs.audit import audit
-from groundswell.jobs.context import Report
+from groundswell.jobs.context import Context, Report
 from groundswell.jobs.harvest import harvest
 from groundswell.jobs.recalibrate import recalibrate
 from groundswell.jobs.retrain import retrain
@@ -18,6 +20,7 @@ from groundswell.web.bearers import require
 from groundswell.web.state import State, state_of
 
 STATUS_CODES = {"completed": 200, "skipped": 200, "already_running": 409, "failed": 500}
+_ANSWER = "Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."
 
 
 def _scheduler(request: Request) -> State:
@@ -27,56 +30,54 @@ def _scheduler(request: Request) -> State:
 
 
 Scheduler = Annotated[State, Depends(_scheduler)]
+Line = Annotated[Window, Query()]
+#: What runs a job, given the context and the time of all processes.
+Run = Callable[[Context, datetime], Report]
 router = APIRouter(prefix="/api/cron", tags=["cron"])
 
 
-@router.get("/retrain-ml", operation_id="retrain_ml_get", summary="Retrain a line; the gate decides what serves")
-@router.post("/retrain-ml", operation_id="retrain_ml_post", summary="Retrain a line; the gate decides what serves")
-def retrain_ml(state: Scheduler, window: Annotated[Window, Query()] = Window.OBSERVED) -> JSONResponse:
-    """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
-    try:
-        context = state.context()
-        return _response(retrain(context, window, context.now()))
-    except DatabaseError as error:
-        return _failed(f"Training failed: {error}", error.hint)
+def _route(path: str, summary: str) -> Callable[[Callable[..., JSONResponse]], Callable[..., JSONResponse]]:
+    """Return what makes a function answer GET and POST: schedulers differ in which of them they can send."""
+
+    def register(answer: Callable[..., JSONResponse]) -> Callable[..., JSONResponse]:
+        for method in ("GET", "POST"):
+            name = f"{answer.__name__}_{method.lower()}"
+            router.add_api_route(
+                path, answer, methods=[method], operation_id=name, summary=summary, description=_ANSWER
+            )
+        return answer
+
+    return register
 
 
-@router.get("/calibration-audit", operation_id="calibration_audit_get", summary="Audit matured scores, recalibrate")
-@router.post("/calibration-audit", operation_id="calibration_audit_post", summary="Audit matured scores, recalibrate")
+@_route("/retrain-ml", "Retrain a line; the gate decides what serves")
+def retrain_ml(state: Scheduler, window: Line = Window.OBSERVED) -> JSONResponse:
+    """Retrain a line."""
+    return _ran(state, "Training", lambda context, now: retrain(context, window, now))
+
+
+@_route("/calibration-audit", "Audit what matured; refit the score's calibration")
 def calibration_audit(state: Scheduler) -> JSONResponse:
-    """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
-    try:
-        context = state.context()
-        return _response(audit(context, context.now()))
-    except DatabaseError as error:
-        return _failed(f"Audit failed: {error}", error.hint)
+    """Audit."""
+    return _ran(state, "Audit", audit)
 
 
-@router.get("/harvest-outcomes", operation_id="harvest_outcomes_get", summary="Write outcomes of predictions")
-@router.post("/harvest-outcomes", operation_id="harvest_outcomes_post", summary="Write outcomes of predictions")
+@_route("/harvest-outcomes", "Write the outcomes of predictions that later readings show")
 def harvest_outcomes(state: Scheduler) -> JSONResponse:
-    """Answer with the report of the run: 200 completed, 409 already running, 500 failed."""
+    """Harvest."""
+    return _ran(state, "Harvest", harvest)
+
+
+@_route("/recalibrate", "Find new calibrators and ranges for a line, without training")
+def recalibrate_line(state: Scheduler, window: Line = Window.OBSERVED) -> JSONResponse:
+    """Recalibrate a line."""
+    return _ran(state, "Recalibration", lambda context, now: recalibrate(context, window, now))
+
+
+def _ran(state: State, title: str, run: Run) -> JSONResponse:
     try:
         context = state.context()
-        return _response(harvest(context, context.now()))
+        report = run(context, context.now())
     except DatabaseError as error:
-        return _failed(f"Harvest failed: {error}", error.hint)
-
-
-@router.get("/recalibrate", operation_id="recalibrate_get", summary="New calibrators for a line, without training")
-@router.post("/recalibrate", operation_id="recalibrate_post", summary="New calibrators for a line, without training")
-def recalibrate_line(state: Scheduler, window: Annotated[Window, Query()] = Window.OBSERVED) -> JSONResponse:
-    """Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."""
-    try:
-        context = state.context()
-        return _response(recalibrate(context, window, context.now()))
-    except DatabaseError as error:
-        return _failed(f"Recalibration failed: {error}", error.hint)
-
-
-def _response(report: Report) -> JSONResponse:
+        return JSONResponse({"status": "failed", "error": f"{title} failed: {error}", "hint": error.hint}, 500)
     return JSONResponse(report.body, STATUS_CODES[report.status])
-
-
-def _failed(error: str, hint: str) -> JSONResponse:
-    return JSONResponse({"status": "failed", "error": error, "hint": hint}, 500)

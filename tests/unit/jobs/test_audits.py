@@ -116,7 +116,7 @@ def test_audits_are_listed_newest_first_each_in_short(context: Context) -> None:
     assert [one["runId"] for one in list_audits(context, limit=1)["audits"]] == [completed["runId"]]
 
 
-def test_a_failed_audit_is_listed_and_is_no_history(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_audit_is_a_run_and_no_audit(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     from groundswell.jobs import audit as job
 
     with monkeypatch.context() as patch:
@@ -124,5 +124,7 @@ def test_a_failed_audit_is_listed_and_is_no_history(context: Context, monkeypatc
         failed = audit(context, NOW).body
     assert failed["status"] == "failed"
     assert entries(context.database, "audit") == []
-    assert [one["status"] for one in list_audits(context)["audits"]] == ["failed"]
+    assert list_audits(context)["audits"] == []
+    with pytest.raises(UnknownAuditError):
+        show_audit(context, failed["runId"])
     assert audit(context, NOW).body["history"] == []
