@@ -41,8 +41,10 @@ def power() -> list[Row]:
         }
         mean, least = float(np.mean(list(found.values()))), min(found, key=lambda cell: found[cell])
         many = MISSED_STREAMS * len(found)
-        reached = f"{mean:.1%} of {many:,}; least {found[least]:.1%} ({least[0]}, {least[1]}, n {MISSED_STREAMS})"
-        rows.append(Row(f"red at a true ECE of 0.17, {kind}, n {n}", "≥ 80 %", reached, mean >= 0.8))
+        reached = f"{mean:.1%} of all {many:,}; least {found[least]:.1%} ({least[0]}, {least[1]}, n {MISSED_STREAMS})"
+        rows.append(
+            Row(f"red at a true ECE of 0.17, {kind}, n {n}", "≥ 80 % in each of 16 cells", reached, found[least] >= 0.8)
+        )
     generator = np.random.default_rng(0)
     predicted = generator.random(1_000_000)
     actual = (generator.random(1_000_000) < predicted).astype(float)

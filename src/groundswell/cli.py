@@ -341,7 +341,9 @@ def list_models(
 
 
 @models_app.command("show")
-def show_model(version_: Annotated[int, typer.Argument(metavar="N")], json: Json = False) -> None:
+def show_model(
+    version_: Annotated[int, typer.Argument(metavar="N", min=1, max=2_147_483_647)], json: Json = False
+) -> None:
     """Show one version: lineage, evaluation, decision."""
     from groundswell.store import registry
 
@@ -350,7 +352,9 @@ def show_model(version_: Annotated[int, typer.Argument(metavar="N")], json: Json
 
 
 @models_app.command("promote")
-def promote_model(version_: Annotated[int, typer.Argument(metavar="N")], json: Json = False) -> None:
+def promote_model(
+    version_: Annotated[int, typer.Argument(metavar="N", min=1, max=2_147_483_647)], json: Json = False
+) -> None:
     """Let version N serve its window."""
     from groundswell.jobs.models import promote
 
@@ -378,7 +382,9 @@ def list_calibrations(json: Json = False) -> None:
 
 
 @calibrations_app.command("restore")
-def restore_calibration(version_: Annotated[int, typer.Argument(metavar="N", min=0)], json: Json = False) -> None:
+def restore_calibration(
+    version_: Annotated[int, typer.Argument(metavar="N", min=0, max=2_147_483_647)], json: Json = False
+) -> None:
     """Let the score be calibrated as version N did again; 0 leaves scores alone."""
     from groundswell.jobs.calibrations import restore
     from groundswell.printing_loop import calibration as view

@@ -201,7 +201,7 @@ def audit(body: Body) -> str:
             "  of what serves now": f"{body['servedEce']:.4f} on the same pairs",
             "Platt": f"{platt}; {serving}",
             "  why": body["plattReason"],
-            "score calibration": f"{chosen['kind']}: {chosen['reason']}",
+            "score calibration": chosen["reason"],
         }
     )
     return "\n".join([figures, *_around(body)])
@@ -222,7 +222,7 @@ def _around(body: Body) -> list[str]:
     changed = [f"  {one['explanation']}" for one in body["scrape"] if one["outcome"] == "failed"]
     told = [
         f"left out: {left}" if left else "",
-        body["matured"]["sentence"],
+        f"of the last {body['days']} days: {body['matured']['sentence']}",
         *(["The scraper changed:", *changed] if changed else []),
         *(
             f"{window}: alarm {line['alarm']}, {line['n']:,} matured. {line['recommendation']['why']}"
@@ -273,7 +273,7 @@ def models(body: Body) -> str:
     """Return the versions, newest first."""
     rows = [
         f"{'*' if entry['champion'] else ' '} {entry['version']:>4}  {entry['window']:<9} {entry['createdAt'][:19]}  "
-        f"{entry['source']:<14} accuracy {percent(entry['testAccuracy'])}"
+        f"{_origin_of(entry):<20} accuracy {percent(entry['testAccuracy'])}"
         for entry in body["versions"]
     ]
     return "\n".join(
@@ -282,6 +282,11 @@ def models(body: Body) -> str:
             f"ledger: {body['ledger']}",
         ]
     )
+
+
+def _origin_of(entry: Body) -> str:
+    of = entry.get("recalibratedFrom")
+    return entry["source"] if of is None else f"recalibration of {of}"
 
 
 def model(body: Body) -> str:

@@ -31,9 +31,11 @@ def recalibrate(body: Body) -> str:
         head = f"skipped: {body['reason']}"
     else:
         head = f"completed: version {body['modelVersion']} serves window {body['window']}. {body['reason']}"
+    found = body.get("reach")
+    reach = [f"  reach of the ranges {found['before']:.3f}, now {found['after']:.3f}"] if found else []
     checks = [f"  {one['code']} {one['outcome']}: {one['explanation']}" for one in body["decision"]["findings"]]
     rows = f"{body['rows']:,} {body['source']} that champion {body['champion']} never learnt from"
-    return "\n".join([head, rows, *checks])
+    return "\n".join([head, rows, *reach, *checks])
 
 
 def calibrations(body: Body) -> str:
@@ -71,7 +73,9 @@ def replay(body: Body) -> str:
         {
             "window": body["window"],
             "videos predicted": f"{body['n']['predicted']:,}, posted {body['from'][:10]} to {body['to'][:10]}",
-            "RPS, whole": f"{number(body['whole']['living']['rps'])}, static {number(body['whole']['static']['rps'])}",
+            "first model": f"{body['start']['videos']:,} videos" + _shortened(body),
+            "RPS, whole": f"{number(body['whole']['living']['rps'])}, static {number(body['whole']['static']['rps'])}, "
+            f"tier shares {number(body['whole']['tierShares']['rps'])}",
             f"RPS from {end['from'][:10]} on": f"{number(end['living']['rps'])}, static "
             f"{number(end['static']['rps'])}: {verdict} at the end",
             "ECE at the end": f"{number(end['living']['debiasedEce'])}, static {number(end['static']['debiasedEce'])} "
@@ -80,6 +84,12 @@ def replay(body: Body) -> str:
         }
     )
     return f"{_months(body)}\n\n{facts}"
+
+
+def _shortened(body: Body) -> str:
+    if not body["start"]["shortened"]:
+        return ""
+    return f"; fewer than {body['monthsAsked']} months, since too little had matured before"
 
 
 def _four(month: Body, metric: str, width: int) -> str:

@@ -43,7 +43,7 @@ def mature(
 
 def found_pairs(database: Database) -> Pairs:
     found = outcomes.pairs(database, SINCE, UNTIL)
-    texts = {"segment": pl.Categorical, "unit": pl.UInt64, "own": pl.Boolean}
+    texts = {"segment": pl.Categorical, "unit": pl.UInt64, "creator": pl.UInt64, "own": pl.Boolean}
     assert dict(found.frame.schema) == {"predicted": pl.Float64, "actual": pl.Float64, **texts}
     return found
 
@@ -261,7 +261,7 @@ def test_predictions_of_one_video_are_one_unit_and_equal_pairs_of_it_are_duplica
     told = sorted((unit is not None, sorted(scores), own) for unit, scores, own in units.rows())
     assert told == [(False, [0.5, 0.5], True), (True, [0.5], True), (True, [0.5, 0.5, 0.6], True)]
     assert found.duplicates == 1
-    assert found.frame["segment"].unique().to_list() == ["tiktok/under10k"]
+    assert found.frame["segment"].unique().to_list() == ["publish/tiktok/under10k"]
 
 
 def test_outcomes_of_one_analysis_are_one_unit_only_where_they_say_the_same(database: Database) -> None:

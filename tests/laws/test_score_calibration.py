@@ -242,3 +242,25 @@ def test_the_order_of_the_pairs_does_not_matter(offset: float) -> None:
     order = np.random.default_rng(1).permutation(2_000)
     shuffled = refit_score(x[order], y[order], 50, 42, [names[k] for k in order])
     assert shuffled == refit_score(x, y, 50, 42, names)
+
+
+@pytest.mark.parametrize(("videos", "copies"), [(5, 20), (40, 10)])
+def test_nothing_becomes_active_on_too_few_independent_pairs(videos: int, copies: int) -> None:
+    x, y = (np.repeat(values, copies) for values in pairs("over-confident", videos, 1))
+    found = refit_score(x, y, 50, 42, clusters=np.repeat(np.arange(videos), copies))
+    assert not found.active
+    assert found.platt is None or f"{videos} of the {videos * copies} pairs are independent" in found.reason
+
+
+def test_copies_of_calibrated_pairs_seldom_become_active() -> None:
+    active = 0
+    for seed in range(20):
+        x, y = (np.repeat(values, 10) for values in pairs("calibrated", 200, seed))
+        active += refit_score(x, y, 50, 42, clusters=np.repeat(np.arange(200), 10)).active
+    assert active <= 3
+
+
+def test_loners_and_clusters_of_one_are_the_same() -> None:
+    x, y = pairs("over-confident", 300, 3)
+    alone = refit_score(x, y, 50, 42, clusters=np.full(300, -1))
+    assert alone == refit_score(x, y, 50, 42, clusters=np.arange(300)) == refit_score(x, y, 50, 42)

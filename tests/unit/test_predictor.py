@@ -205,7 +205,7 @@ def test_a_calibration_of_another_kind_serves_by_its_content(context: Context) -
     crown(context, always(5))
     asked = predictor(context)
     plain = predict(asked, VIDEO)[0].score
-    content = ScoreCalibration(Identity(), {"tiktok/under10k": 1.0}).content()
+    content = ScoreCalibration(Identity(), {"observed/tiktok/under10k": 1.0}).content()
     fitted = calibrations.Fitted(a=-9.0, b=9.0, active=True, reason="a test", pairs=60, content=content)
     version = calibrations.add(context.database, fitted, NEWEST).version
     small, unknown = predict(asked, VIDEO | {"authorFollowers": 5}, VIDEO)

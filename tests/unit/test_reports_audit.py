@@ -370,7 +370,7 @@ def test_every_audit_is_told_newest_first() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_a_line_tells_what_was_promised_and_what_was_held() -> None:
     said = Page(render(audited())).said
-    assert "predicts at posting, champion is version 3, 840 of its predictions matured" in said
+    assert "predicts at posting, champion is version 3, 840 of the line's predictions matured" in said
     assert "RPS that of the promotion 0.130 (0.120 to 0.139) 0.150 (0.140 to 0.159) 840" in said
     assert "Ranges that held what is promised 80.0% 77.5% (76.0 to 78.8) 840" in said
     assert "without labels 47.0% (37.0 to 56.0) 44.0% (39.0 to 48.5) 840" in said
@@ -427,7 +427,7 @@ def test_a_skipped_audit_claims_nothing_of_the_scores() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_a_line_that_nothing_has_matured_of_draws_nothing() -> None:
     said = Page(render({**audited(), "lines": {"6h": bare_line()}})).said
-    assert "predicts six hours after posting, no champion serves, 0 of its predictions matured" in said
+    assert "predicts six hours after posting, no champion serves, 0 of the line's predictions matured" in said
     assert "Nothing of this line can be drawn yet." in said
     assert "Promised against held, line 6h: nothing has matured." in said
     assert "No feature could be held against the training data." in said

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from groundswell.calibration.grouped import Grouped, Integers, grouped, rounded, summed, together
+from groundswell.calibration.intervals import Clusters
 from groundswell.calibration.platt import FOLDS, Platt, fit_grouped
 from groundswell.calibration.score_calibrators import (
     Beta,
@@ -129,20 +130,30 @@ class _Tried:
     fits: list[ScoreCalibrator]
 
 
-def refit_score(x: Floats, y: Floats, min_pairs: int, seed: int, segments: Segments | None = None) -> ScoreFit:
+def refit_score(
+    x: Floats,
+    y: Floats,
+    min_pairs: int,
+    seed: int,
+    segments: Segments | None = None,
+    clusters: Clusters | None = None,
+) -> ScoreFit:
     """Return which calibration of scores x in [0, 1] may serve, from their outcomes y in [0, 1].
 
     Platt is fitted and reported whatever becomes active, which needs at least `min_pairs` pairs and an a < 0. Of
     identity and Platt the one of less cross-validated log loss wins; another kind takes its place only where the
     upper end of the one-sided 95 % interval of its paired difference is below −MARGIN, and of several such the one of
-    least log loss. Offsets of segments serve where such an interval against the winner lies below 0.
+    least log loss. Offsets of segments serve where such an interval against the winner lies below 0. Pairs of one
+    cluster (a negative number stands for itself) are no independent evidence: they share a fold, and nothing becomes
+    active on fewer than `min_pairs` clusters.
     """
     if len(x) < min_pairs:
         return _left_alone(None, f"{len(x)} pairs, {min_pairs} are needed")
     names, code = _coded(segments, len(x))
     order = np.lexsort((code, y, x))  # the folds must not depend on the order in which a database returns its rows
     x, y, code = rounded(x[order]), y[order], code[order]
-    fold = np.random.default_rng(seed).permutation(len(x)) % FOLDS
+    unit, units = _units(clusters, order)
+    fold = (np.random.default_rng(seed).permutation(units) % FOLDS)[unit]
     folds = grouped(x, y, fold, FOLDS)
     everything = together(folds)
     platt = fit_grouped(everything)
@@ -151,9 +162,11 @@ def refit_score(x: Floats, y: Floats, min_pairs: int, seed: int, segments: Segme
     if platt.a >= 0:
         reason = f"a = {platt.a:.4g} is not below 0: it would reverse the order of the scores"
         return _left_alone(platt, reason, Candidate("platt", None, None, False, reason))
+    if units < min_pairs:
+        return _left_alone(platt, f"left alone: {units} of the {len(x)} pairs are independent, {min_pairs} are needed")
     tried = [_tried(kind, fit, folds, everything) for kind, fit in _kinds(len(x)).items()]
-    candidates, winner = _chosen(tried, folds)
-    offsets, segment_reason, fits = _segmented(winner, folds, names, (x, y, code, fold))
+    candidates, winner = _chosen(tried, folds, units)
+    offsets, segment_reason, fits = _segmented(winner, folds, names, (x, y, code, fold), units)
     calibrator = winner.calibrator or Identity()
     return ScoreFit(
         platt=platt,
@@ -202,13 +215,13 @@ def _loss(tried: _Tried, folds: list[Grouped]) -> float | None:
     return sum(part.loss(p) for part, p in zip(folds, tried.held, strict=True)) / n
 
 
-def _chosen(tried: list[_Tried], folds: list[Grouped]) -> tuple[tuple[Candidate, ...], _Tried]:
+def _chosen(tried: list[_Tried], folds: list[Grouped], units: int) -> tuple[tuple[Candidate, ...], _Tried]:
     losses = [_loss(one, folds) for one in tried]
     alone, platt = tried[0], tried[1]
     winner = platt if losses[1] is not None and losses[0] is not None and losses[1] < losses[0] else alone
     first, found = winner, []
     for one, loss in zip(tried, losses, strict=True):
-        lead = _lead(one, first, folds) if loss is not None and one is not first else None
+        lead = _lead(one, first, folds, units) if loss is not None and one is not first else None
         plain = one in (alone, platt)
         eligible = loss is not None and (plain or (lead is not None and lead.high is not None and lead.high < -MARGIN))
         found.append(Candidate(one.kind, loss, lead, eligible, one.reason or _remark(one is first, plain, lead)))
@@ -229,16 +242,19 @@ def _remark(first: bool, plain: bool, lead: Estimate | None) -> str:
     return f"log loss differs by {lead.value:+.5f}, at most {lead.high:+.5f} with 95 % confidence: {clear}"
 
 
-def _lead(one: _Tried, other: _Tried, folds: list[Grouped]) -> Estimate | None:
+def _lead(one: _Tried, other: _Tried, folds: list[Grouped], units: int) -> Estimate | None:
     if one.held is None or other.held is None:
         return None
     sums = [part.lead(p, q) for part, p, q in zip(folds, one.held, other.held, strict=True)]
-    return _difference(sum(s for s, _ in sums), sum(q for _, q in sums), int(sum(part.count.sum() for part in folds)))
+    return _difference(
+        sum(s for s, _ in sums), sum(q for _, q in sums), int(sum(part.count.sum() for part in folds)), units
+    )
 
 
-def _difference(total: float, squares: float, n: int) -> Estimate:
+def _difference(total: float, squares: float, n: int, units: int) -> Estimate:
+    """Return the mean difference with its one-sided ends, the error that of so many independent units."""
     mean = total / n
-    error = float(np.sqrt(max(0.0, squares / n - mean**2) / max(1, n - 1)))
+    error = float(np.sqrt(max(0.0, squares / n - mean**2) / max(1, units - 1)))
     return Estimate(mean, mean - _ONE_SIDED * error, mean + _ONE_SIDED * error, n)
 
 
@@ -258,6 +274,16 @@ def _reason(kind: str, candidates: Sequence[Candidate], n: int) -> str:
     if kind == Identity.kind:
         return f"left alone: nothing has a clearly lower cross-validated log loss than {losses[kind]:.4f}, n {n}"
     return f"{kind}: cross-validated log loss {losses[kind]:.4f} against {losses['identity']:.4f} left alone, n {n}"
+
+
+def _units(clusters: Clusters | None, order: Integers) -> tuple[Integers, int]:
+    """Return the unit of each ordered pair, numbered as they come in that order, and how many there are."""
+    if clusters is None:
+        return np.arange(len(order)), len(order)
+    own = clusters[order]
+    named = np.where(own >= 0, own, own.max(initial=0) + 1 + np.arange(len(own)))
+    _, first, unit = np.unique(named, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[unit], len(first)
 
 
 def _coded(segments: Segments | None, n: int) -> tuple[list[str], Integers]:
@@ -284,7 +310,7 @@ class _Segmented:
 
 
 def _segmented(
-    winner: _Tried, folds: list[Grouped], names: list[str], rows: tuple[Floats, Floats, Integers, Integers]
+    winner: _Tried, folds: list[Grouped], names: list[str], rows: tuple[Floats, Floats, Integers, Integers], units: int
 ) -> tuple[dict[str, float], str, tuple[SegmentFit, ...]]:
     """Return the offsets that may serve, a word on them, and every segment's fit."""
     if len(names) < 2 or winner.held is None or winner.calibrator is None:
@@ -299,7 +325,7 @@ def _segmented(
         with_offset = expit(_log_odds(p[held.group]) + offset)
         sums = held.pairs.lead(with_offset, p[held.group])
         total, squares = total + sums[0], squares + sums[1]
-    lead = _difference(total, squares, len(rows[0]))
+    lead = _difference(total, squares, len(rows[0]), units)
     counts = np.bincount(cells.segment, weights=cells.pairs.count, minlength=len(names))
     fits = tuple(SegmentFit(*one) for one in zip(names, counts.astype(int).tolist(), offsets.tolist(), strict=True))
     passed = lead.high is not None and lead.high < 0

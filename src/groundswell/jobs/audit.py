@@ -11,8 +11,9 @@ import structlog
 
 from groundswell.calibration.alarm import AlarmState, notifies
 from groundswell.calibration.intervals import Clusters
+from groundswell.errors import ArtifactError
 from groundswell.jobs import audits
-from groundswell.jobs.audit_line import AuditedLine, audit_line, tell, tell_alarm
+from groundswell.jobs.audit_line import FEWEST_CREATORS, AuditedLine, audit_line, tell, tell_alarm, unread_line
 from groundswell.jobs.context import Context, Report
 from groundswell.jobs.matured import tell_matured
 from groundswell.jobs.running import Job, run_job
@@ -65,7 +66,11 @@ def _audit(context: Context, since: datetime, as_of: datetime, steps: Steps) -> 
     lines = {}
     for window in _windows(context, since, as_of):
         steps.check()
-        lines[window.value] = audit_line(context, window, since, as_of, scraper)
+        try:
+            lines[window.value] = audit_line(context, window, since, as_of, scraper)
+        except ArtifactError as error:
+            log.error(f"Line {window.value} cannot be audited: {error}")
+            lines[window.value] = unread_line(error)
     around = {
         "matured": tell_matured(context, since, as_of),
         "scrape": as_json(scrape),
@@ -74,6 +79,7 @@ def _audit(context: Context, since: datetime, as_of: datetime, steps: Steps) -> 
         "leftOutBy": dict(pairs.left_out),
         "clipped": pairs.clipped,
         "duplicates": pairs.duplicates,
+        "days": (as_of - since).days,
         "auditedAt": as_json(as_of),
         "history": former,
     }
@@ -150,7 +156,9 @@ def _recommend(found: stage.Audit, scraper: Sequence[str]) -> Recommendation:
     """Return what the scores alone ask for: their calibration has just been refitted."""
     if scraper:
         return recommend(Signs(found.alarm.state, scraper))
-    if found.alarm.state not in {AlarmState.RED, AlarmState.AMBER}:
+    if found.alarm.state is AlarmState.INSUFFICIENT:
+        return Recommendation(Action.NONE, f"Nobody can tell whether the scores came true: {found.alarm.reason}.")
+    if found.alarm.state is AlarmState.GREEN:
         return Recommendation(Action.NONE, "The scores came true within what chance allows.")
     if found.fit.active:
         return Recommendation(
@@ -176,11 +184,17 @@ def _judge(context: Context, pairs: pl.DataFrame) -> stage.Audit:
 
 
 def _clusters(pairs: pl.DataFrame) -> Clusters | None:
-    """Return a number a row: pairs of one unit share it, −1 stands for itself; None where all do."""
-    named = pairs["unit"].drop_nulls()
+    """Return a number a row: pairs that are no independent evidence share it, −1 stands for itself; None where all do.
+
+    The videos of a creator are alike. Where only a few creators are served they are whom the chances are about, and
+    each of their videos is evidence.
+    """
+    many = pairs["creator"].n_unique() >= FEWEST_CREATORS
+    unit = pl.coalesce("creator", "unit") if many else pl.col("unit")
+    named = pairs.select(unit.alias("unit"))["unit"].drop_nulls()
     if named.n_unique() == len(named):
         return None
-    return pairs.select(pl.col("unit").rank("dense").cast(pl.Int64).fill_null(0) - 1).to_series().to_numpy()
+    return pairs.select(unit.rank("dense").cast(pl.Int64).fill_null(0) - 1).to_series().to_numpy()
 
 
 def _segments(names: pl.Series) -> pl.Series | None:
@@ -190,17 +204,25 @@ def _segments(names: pl.Series) -> pl.Series | None:
 
 def _publish(context: Context, found: stage.Audit, as_of: datetime) -> int | None:
     fit = found.fit
-    if fit.platt is None:
+    if fit.platt is None and not _is_calibrated(context):
         return None
+    # Without a fit there is nothing to serve, and what served until now does not go on unsaid.
     fitted = calibrations.Fitted(
-        a=fit.platt.a,
-        b=fit.platt.b,
+        a=fit.platt.a if fit.platt else 0.0,
+        b=fit.platt.b if fit.platt else 0.0,
         active=fit.active,
         reason=fit.reason,
         pairs=found.total_samples,
         content=fit.calibration.content() if fit.active else None,
     )
     return calibrations.add(context.database, fitted, as_of).version
+
+
+def _is_calibrated(context: Context) -> bool:
+    """Return whether a calibration corrects the scores at present."""
+    with context.database.read() as connection:
+        newest = calibrations.latest(connection)
+    return newest is not None and newest.active
 
 
 def _windows(context: Context, since: datetime, until: datetime) -> list[Window]:
@@ -215,7 +237,9 @@ def _check_scrape(context: Context, as_of: datetime) -> tuple[Finding, ...]:
     days = timedelta(days=context.settings.drift_days)
     rows = readings(context.database, since=as_of - 4 * days)
     rows = rows.filter(pl.col("observed_at") <= as_of).with_columns(
-        pl.col("key").str.split_exact(":", 1).struct.field("field_0").alias("platform")
+        pl.col("key").str.split_exact(":", 1).struct.field("field_0").alias("platform"),
+        # Files of readings have no followers: that they are missing says nothing of the scraper.
+        pl.lit(None, pl.Int64).alias("author_followers"),
     )
     recent = pl.col("observed_at") > as_of - days
     return check_scrape(rows.filter(~recent), rows.filter(recent), context.settings.min_pairs)

@@ -12,17 +12,20 @@ import polars as pl
 
 from groundswell.calibration.alarm import Alarm, AlarmState
 from groundswell.calibration.expected_accuracy import calibration_gap, expected_accuracy
-from groundswell.calibration.intervals import creator_clusters
+from groundswell.calibration.intervals import Clusters, creator_clusters
 from groundswell.calibration.ranges import PROMISED
 from groundswell.calibration.scores import Floats
+from groundswell.errors import ArtifactError
 from groundswell.jobs.context import Context
 from groundswell.model import Model, model_from_bytes
 from groundswell.records import ModelVersion, Window, as_json, rounded
 from groundswell.stages import drift, line_audit
-from groundswell.stages.recommend import Recommendation, Signs, recommend
+from groundswell.stages.recommend import Action, Recommendation, Signs, recommend
 from groundswell.store import predictions, registry
 
 DIGITS = 4
+#: With fewer creators than this each of their videos is evidence: they are whom the chances are about.
+FEWEST_CREATORS = 30
 _NO_MODEL = "No model serves this line."
 _NO_REFERENCE = "The version was made before versions remembered their training data; a retrain mends that."
 _NOTHING_SERVED = "No prediction of the last days to hold against the training data."
@@ -47,7 +50,28 @@ def audit_line(
     """
     champion = registry.champion(context.database, window)
     model = model_from_bytes(context.artifacts.get(champion.artifact)) if champion else None
-    return _Line(context, window, since, until, champion, model).audit(scraper)
+    return _Line(context, window, since, until, champion, model, _origin(context, champion)).audit(scraper)
+
+
+def unread_line(error: ArtifactError) -> AuditedLine:
+    """Return what is told of a line whose champion cannot be read: the other lines are audited all the same."""
+    why = Recommendation(Action.NONE, f"The champion cannot be read: {error} {error.hint}")
+    body = {
+        "champion": None,
+        "n": 0,
+        "error": str(error),
+        "alarm": AlarmState.INSUFFICIENT.value,
+        "alarmReason": str(error),
+        "recommendation": as_json(why),
+    }
+    return AuditedLine(body, AlarmState.INSUFFICIENT, why)
+
+
+def _origin(context: Context, champion: ModelVersion | None) -> ModelVersion | None:
+    """Return the version that was trained: what a recalibration promises of its ranking is what that one promised."""
+    if champion is None or "estimatorOf" not in champion.lineage:
+        return champion
+    return registry.version(context.database, champion.lineage["estimatorOf"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +82,7 @@ class _Line:
     until: datetime
     champion: ModelVersion | None
     model: Model | None
+    origin: ModelVersion | None
 
     def audit(self, scraper: Sequence[str]) -> AuditedLine:
         rows = self._matured()
@@ -65,12 +90,14 @@ class _Line:
         drifted = self._drift()
         cut_points = self._cut_points(rows)
         state = found.alarm.state if found else AlarmState.INSUFFICIENT
-        promised = self.champion.evaluation.get("metrics", {}).get("rps") if self.champion else None
+        promised = self.origin.evaluation.get("metrics", {}) if self.origin else {}
+        own, others = self._own_alarm(rows, state)
         recommendation = recommend(
             Signs(
-                alarm=state,
+                alarm=own,
+                of_others=others,
                 scraper=scraper,
-                worse=bool(found and line_audit.is_worse(found.rps, promised)),
+                worse=self._ranks_worse(rows, promised.get("rps")),
                 drifted=[one.name for one in drifted.every if one.drifted],
                 moved_cut_points=[f"p{100 * one.level:g}" for one in cut_points.points if one.shifted]
                 if cut_points
@@ -82,8 +109,8 @@ class _Line:
             "n": rows.height,
             "alarm": state.value,
             **(_tell(found) if found else {"alarmReason": "no prediction of this line has matured"}),
-            "rps": {"matured": tell(found.rps) if found else None, "promised": promised},
-            "accuracy": self._accuracy(rows, found),
+            "rps": {"matured": tell(found.rps) if found else None, "promised": promised.get("rps")},
+            "accuracy": {**self._accuracy(rows, found), "promised": promised.get("accuracy")},
             "drift": tell(drifted.features),
             "tierDrift": tell(drifted.tiers),
             "cutPointDrift": tell(cut_points),
@@ -91,6 +118,31 @@ class _Line:
             "recommendation": as_json(recommendation),
         }
         return AuditedLine(body, state, recommendation)
+
+    def _ranks_worse(self, rows: pl.DataFrame, promised: dict[str, Any] | None) -> bool:
+        """Return whether what the champion's estimator forecast matured clearly worse than it was promoted with."""
+        if self.origin is None or not self.window.is_forecast:  # a description is promoted on the scrape it describes
+            return False
+        kin = [
+            version.version
+            for version in registry.versions(self.context.database, self.window)
+            if version.lineage.get("estimatorOf", version.version) == self.origin.version
+        ]
+        own = rows.filter(pl.col("model_version").is_in(kin))
+        found = self._judge(own) if own.height >= self.context.settings.min_pairs else None
+        return bool(found and line_audit.is_worse(found.rps, promised))
+
+    def _own_alarm(self, rows: pl.DataFrame, state: AlarmState) -> tuple[AlarmState, AlarmState | None]:
+        """Return the alarm of the champion's own predictions, and of the others' where the champion has too few."""
+        if self.champion is None:
+            return state, None
+        mine = rows.filter(pl.col("model_version") == self.champion.version)
+        if mine.height == rows.height:
+            return state, None
+        if mine.height < self.context.settings.min_pairs:
+            return AlarmState.INSUFFICIENT, state
+        found = self._judge(mine)
+        return (found.alarm.state if found else AlarmState.INSUFFICIENT), None
 
     def _matured(self) -> pl.DataFrame:
         limit = self.context.settings.max_audit_rows
@@ -107,21 +159,25 @@ class _Line:
             probabilities=_probabilities(rows),
             tiers=rows["actual_tier"].to_numpy(),
             ranges=rows.select(pl.col("range_low", "range_high").fill_null(0)).to_numpy(),
-            clusters=creator_clusters(rows["author"].to_list()),
+            clusters=_clusters(rows),
         )
         return line_audit.audit_line(matured, settings.drift_threshold, settings.bootstrap, settings.seed)
 
     def _accuracy(self, rows: pl.DataFrame, found: line_audit.LineAudit | None) -> dict[str, Any]:
-        """Return the accuracy to expect of the latest predictions, without their outcomes, beside the matured one."""
+        """Return the accuracy to expect of the latest predictions, without their outcomes, beside the matured one.
+
+        How far chances were off is taken from earlier predictions: from the same ones it would say what is known.
+        """
         settings = self.context.settings
         since = self.until - timedelta(days=settings.drift_days)
         served = predictions.served(
             self.context.database, self.window, since, self.until, limit=settings.max_drift_rows
         )
         gap = None
-        if found and found.n >= settings.min_pairs:
-            clusters = creator_clusters(rows["author"].to_list())
-            gap = calibration_gap(_probabilities(rows), rows["actual_tier"].to_numpy(), clusters)
+        earlier = rows.filter(pl.col("predicted_at") < since)
+        if earlier.height >= settings.min_pairs:
+            clusters = creator_clusters(earlier["author"].to_list())
+            gap = calibration_gap(_probabilities(earlier), earlier["actual_tier"].to_numpy(), clusters)
         expected = expected_accuracy(_probabilities(served), gap) if served.height else None
         return {"expected": tell(expected), "matured": tell(found.accuracy) if found else None}
 
@@ -156,7 +212,8 @@ class _Line:
         return _Served(drift.Period(values, clusters), drift.Period(tiers, clusters))
 
     def _cut_points(self, rows: pl.DataFrame) -> drift.CutPoints | None:
-        if self.model is None or self.model.cut_points is None:
+        # Later counters are larger, which moves the cut-points of a description by itself.
+        if self.model is None or self.model.cut_points is None or not self.window.is_forecast:
             return None
         known = rows.filter(pl.col("actual_quantity").is_not_null())
         if known.is_empty():
@@ -205,6 +262,13 @@ def _tell(found: line_audit.LineAudit) -> dict[str, Any]:
         "logLoss": tell(found.log_loss),
         "ranges": {"promised": PROMISED, "coverage": tell(found.coverage)},
     }
+
+
+def _clusters(rows: pl.DataFrame) -> Clusters:
+    """Return a number a row: one a creator, or one a video where there are few creators."""
+    if rows["author"].n_unique() < FEWEST_CREATORS:
+        return np.arange(rows.height)
+    return creator_clusters(rows["author"].to_list())
 
 
 def _probabilities(rows: pl.DataFrame) -> Floats:

@@ -23,7 +23,7 @@ _TOLD = ("auditedAt", "runId", "status", "ece", "totalSamples", "alarm", "driftD
 class UnknownAuditError(RequestError):
     """There is no audit of that id."""
 
-    hint = "See /api/audits for those there are."
+    hint = "/api/audits lists them: each is named by its `runId`."
     http_status = 404
 
 

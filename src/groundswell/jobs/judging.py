@@ -44,8 +44,11 @@ class Judge:
         nobody = np.zeros(len(views), dtype=np.int64)
         if self.label is None or self.training is None:
             return Judged(np.full(len(views), np.nan), nobody, np.full(len(views), np.nan))
-        quantity = views if self.label.quantity == "views" else weighted_engagement_score(counters)
-        known = np.isfinite(quantity)
+        quantity, known = views, np.isfinite(views)
+        if self.label.quantity == "wes":
+            quantity = weighted_engagement_score(counters)
+            # Training takes unknown counts for 0; an outcome of which the likes are unknown is unknown.
+            known = np.isfinite(quantity) & counters["likes"].is_not_null().to_numpy()
         tiers, scores = nobody.copy(), np.full(len(views), np.nan)
         tiers[known] = self.label.tiers(quantity[known])
         scores[known] = self.training.actual_scores(tiers[known], quantity[known])

@@ -18,6 +18,7 @@ from groundswell.calibration.alarm import AlarmState, judge
 from groundswell.calibration.intervals import creator_clusters
 from groundswell.calibration.scores import Floats, Tiers, likeliest, ranked_probability_score
 from groundswell.errors import TooFewVideosError
+from groundswell.estimators.blend import TierShares
 from groundswell.heads import Fitting
 from groundswell.jobs.collection import Collection
 from groundswell.jobs.forecast_challenger import model_of
@@ -65,16 +66,19 @@ class Serving:
 class Life:
     """What was predicted of each video (NaN before the start) by the living line and by the static model, and events.
 
-    `ranges` are of the living line, `versions` numbers the model that served; `events` are (moment, kind, sentence).
+    `shares` is the baseline: the tier shares of what had matured by then. `ranges` are of the living line, `versions`
+    numbers the model that served; `events` are (moment, kind, sentence). The first model learnt `first_learnt` videos.
     """
 
     label: Label
     tiers: Tiers
     living: Floats
     static: Floats
+    shares: Floats
     ranges: npt.NDArray[np.int64]
     versions: npt.NDArray[np.int64]
     events: list[tuple[datetime, str, str]]
+    first_learnt: int
 
 
 def past_of(collection: Collection, window: Window, settings: Settings, rows: pl.DataFrame, counts: Counts) -> Past:
@@ -106,13 +110,16 @@ def live(past: Past, start: datetime, end: datetime, steps: Steps) -> Life:
     tiers = first.label.tiers(past.views)
     nothing = np.full((len(tiers), 5), np.nan)
     none = np.zeros((len(tiers), 2), dtype=np.int64)
-    life = Life(first.label, tiers, nothing, nothing.copy(), none, np.zeros(len(tiers), dtype=np.int64), [])
-    _note(life, start, "trained", f"version 1 on {int(first.serving.learnt.sum()):,} videos")
+    learnt = int(first.serving.learnt.sum())
+    versions = np.zeros(len(tiers), dtype=np.int64)
+    life = Life(first.label, tiers, nothing, nothing.copy(), nothing.copy(), none, versions, [], learnt)
+    _note(life, start, "trained", f"version 1 on {learnt:,} videos")
     serving, retrained_at, known = first.serving, start, _count_matured(past, start)
     for week, until in _weeks(past, start, end):
         steps.check()
         raw = serving.model.probabilities(past.features[week])
         life.living[week], life.static[week] = raw, first.serving.model.probabilities(past.features[week])
+        life.shares[week] = TierShares.of(life.tiers[past.matures_at <= _naive(until - RECALIBRATION)]).shares
         life.ranges[week], life.versions[week] = serving.model.reach.ranges(raw), serving.number
         matured = _count_matured(past, until)
         if until - retrained_at >= RETRAIN or matured >= (1 + MUCH_NEWS) * known:

@@ -29,6 +29,7 @@ def list_versions(context: Context, window: Window | None = None) -> dict[str, A
                 "artifact": entry.artifact,
                 "testAccuracy": entry.evaluation["metrics"]["accuracy"],
                 "rps": entry.evaluation["metrics"]["rps"],
+                "recalibratedFrom": entry.lineage.get("recalibratedFrom"),
                 "reason": entry.decision.get("reason"),
             }
             for entry in registry.versions(context.database, window)

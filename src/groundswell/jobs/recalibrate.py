@@ -93,6 +93,7 @@ def _publish(
     lineage = {
         **champion.lineage,
         "recalibratedFrom": champion.version,
+        "estimatorOf": champion.lineage.get("estimatorOf", champion.version),
         "recalibrationRows": len(rows),
         "recalibrationSource": rows.source,
         "asOf": as_json(as_of),

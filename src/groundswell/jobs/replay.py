@@ -55,6 +55,8 @@ def replay(
         "asOf": as_json(as_of),
         "from": as_json(start),
         "to": as_json(end),
+        "monthsAsked": months,
+        "start": {"videos": life.first_learnt, "shortened": end - start < months * MONTH},
         "label": {"quantity": life.label.quantity, "cutPoints": list(life.label.cut_points)},
         "n": {
             "videos": counts.videos,
@@ -79,7 +81,12 @@ def _span(past: Past, months: int) -> tuple[datetime, datetime]:
     """Return when the replay begins and ends."""
     least = past.settings.min_rows
     if past.rows.height <= least:
-        raise TooFewVideosError(f"Only {past.rows.height:,} videos have matured; a replay needs more than {least:,}.")
+        unread = past.counts.without_reading
+        why = f" ({unread:,} more matured without a reading inside the window {past.window.value})" if unread else ""
+        raise TooFewVideosError(
+            f"Only {past.rows.height:,} videos have matured and can be predicted{why}; "
+            f"a replay needs more than {least:,}."
+        )
     end = _moment(past.predicted_at[-1]) + timedelta(microseconds=1)
     earliest = _moment(np.sort(past.matures_at)[least])
     start = max(end - months * MONTH, earliest)
@@ -138,6 +145,10 @@ def _tell(past: Past, life: Life, rows: Mask) -> dict[str, Any]:
             "ece": found.ece,
             "debiasedEce": found.debiased_ece,
         }
+    told["tierShares"] = {
+        "rps": clustered_estimate(ranked_probability_score(life.shares[rows], life.tiers[rows]), clusters),
+        "logLoss": clustered_estimate(log_loss(life.shares[rows], life.tiers[rows]), clusters),
+    }
     difference = {
         name: clustered_estimate(losses["living"][name] - losses["static"][name], clusters)
         for name in ("rps", "logLoss")

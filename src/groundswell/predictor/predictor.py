@@ -91,7 +91,9 @@ class Predictor:
             about = rows.with_columns(inputs.followers.alias("followers")).with_columns(
                 segments.segment("platform", "followers"), _matures_at(window, self._label, at)
             )
-            found = _predictions(model, inputs.values, serving, about["segment"].to_list(), told)
+            found = _predictions(
+                model, inputs.values, serving, [f"{window.value}/{name}" for name in about["segment"]], told
+            )
             predictions.log(self._database, _records(found, about, inputs.values, at))
             for position, prediction in zip(rows["line"].to_list(), found, strict=True):
                 answers[position] = prediction

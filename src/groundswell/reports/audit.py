@@ -233,7 +233,7 @@ def _line(window: str, line: Body, audits: Sequence[Body]) -> dict[str, Any]:
             (
                 f"predicts {words.WINDOWS[window]}" if window in words.WINDOWS else f"window {window}",
                 "no champion serves" if champion is None else f"champion is version {champion:,}",
-                f"{words.count(reading.whole(line, 'n'))} of its predictions matured",
+                f"{words.count(reading.whole(line, 'n'))} of the line's predictions matured",
             )
         ),
         "why": [
@@ -264,13 +264,15 @@ def _promises(window: str, line: Body) -> Table:
     promised = reading.number(line, "ranges", "promised")
     pairs = [
         ("RPS", rps, reading.estimate(line, "rps", "promised"), reading.estimate(line, "rps", "matured")),
-        ("Accuracy", accuracy, reading.estimate(line, "accuracy", "expected"), _matured_accuracy(line)),
+        ("Accuracy", accuracy, reading.estimate(line, "accuracy", "promised"), _matured_accuracy(line)),
+        ("Accuracy ", accuracy, reading.estimate(line, "accuracy", "expected"), _matured_accuracy(line)),
         ("Ranges that held", accuracy, {"value": promised}, reading.estimate(line, "ranges", "coverage")),
         ("Log loss", METRICS["logLoss"], {}, reading.estimate(line, "logLoss")),
     ]
     expected = {
         "RPS": "that of the promotion",
-        "Accuracy": "what its own chances expect of the latest, without labels",
+        "Accuracy": "that of the promotion",
+        "Accuracy ": "what its own chances expect of the latest, without labels",
         "Ranges that held": "what is promised",
     }
     rows = [

@@ -44,7 +44,7 @@ def render(body: Body) -> str:
         look=look,
         badge=Markup('<span class="badge {}">{}</span>').format(look, _BADGES.get(found, found)),
         headline=_headline(found, _comparison(body, "whole")),
-        sentences=[_difference(body, "end"), _difference(body, "whole"), _ranges(body)],
+        sentences=[_difference(body, "end"), _difference(body, "whole"), _baseline(body), _ranges(body)],
         tiles=_tiles(body),
         question=_question(body),
         counts=_counts(body),
@@ -86,6 +86,19 @@ def _difference(body: Body, which: str) -> str:
         f"{when}, n {words.count(reading.whole(found, 'n'))}: RPS {living:.3f} of the living line against {static:.3f} "
         f"of the static model, difference {words.signed_interval(difference)}; lower is better."
     )
+
+
+def _baseline(body: Body) -> str:
+    """Return what needs no model, and how much the first model had to learn from."""
+    shares = reading.number(body, "end", "tierShares", "rps", "value")
+    learnt = reading.whole(body, "start", "videos")
+    told = (
+        ""
+        if shares is None
+        else f"Always saying the tier shares of what had matured has an RPS of {shares:.3f} there. "
+    )
+    first = "" if learnt is None else f"The model that was trained once learnt from {words.count(learnt)} videos."
+    return (told + first).strip()
 
 
 def _ranges(body: Body) -> str:

@@ -51,7 +51,7 @@ def audit(
     Pairs of one cluster are no independent evidence; segments name the groups that may be calibrated apart.
     """
     ece = expected_calibration_error(predicted, actual)
-    fit = refit_score(predicted, actual, policy.min_pairs, policy.seed, segments)
+    fit = refit_score(predicted, actual, policy.min_pairs, policy.seed, segments, clusters)
     served = fit.calibration.apply(predicted, segments) if fit.active else predicted
     return Audit(
         ece=ece,

@@ -32,6 +32,8 @@ class Recommendation:
 class Signs:
     """What an audit saw of a line.
 
+    `alarm` is that of the champion's own predictions; where too few of them have matured, `of_others` is that of the
+    versions before it.
     `scraper` names the scrape checks that failed; `worse` says that the matured forecasts rank tiers clearly worse than
     the version did when it was promoted; `drifted` and `moved_cut_points` name what has moved away from its training.
     """
@@ -41,6 +43,7 @@ class Signs:
     worse: bool = False
     drifted: Sequence[str] = ()
     moved_cut_points: Sequence[str] = ()
+    of_others: AlarmState | None = None
 
 
 def recommend(signs: Signs) -> Recommendation:
@@ -67,6 +70,11 @@ def recommend(signs: Signs) -> Recommendation:
             signs.alarm in {AlarmState.RED, AlarmState.AMBER},
             Action.RECALIBRATE,
             f"The alarm is {signs.alarm.value}, but tiers are told apart as well as promised.",
+        ),
+        (
+            signs.of_others in {AlarmState.RED, AlarmState.AMBER},
+            Action.NONE,
+            f"The alarm is {signs.of_others} over what former versions said; of the champion's too little has matured.",
         ),
         # Where what matured came true, drift alone is no reason: the world moves, and the model holds.
         (

@@ -25,6 +25,7 @@ _PAIR_SCHEMA: Columns = {
     "actual": pl.Float64,
     "segment": pl.String,
     "unit": pl.String,
+    "creator": pl.String,
     "too_early": pl.Int64,
     "unread": pl.String,
 }
@@ -51,6 +52,7 @@ class _Source:
     actual: sa.ColumnElement[Any]
     segment: sa.ColumnElement[Any]
     unit: sa.ColumnElement[Any]
+    creator: sa.ColumnElement[Any]
     too_early: sa.ColumnElement[Any]
 
 
@@ -62,6 +64,7 @@ _SOURCES = (
         actual=_outcomes.c.actual_score,
         segment=_outcomes.c.platform + "/unknown",
         unit=sa.cast(_outcomes.c.analysis_id, sa.Text),
+        creator=sa.cast(sa.null(), sa.Text),
         too_early=sa.literal(0),
     ),
     _Source(
@@ -69,8 +72,9 @@ _SOURCES = (
         table=_matured,
         predicted=_predictions.c.score,
         actual=_matured.c.actual_score,
-        segment=_predictions.c.segment,
+        segment=_predictions.c.window + "/" + _predictions.c.segment,
         unit=_predictions.c.platform + ":" + _predictions.c.platform_video_id,
+        creator=_predictions.c.platform + ":" + _predictions.c.author,
         too_early=sa.case((_matured.c.observed_at < _predictions.c.predicted_at, 1), else_=0),
     ),
 )
@@ -80,9 +84,9 @@ _SOURCES = (
 class Pairs:
     """Predicted against actual: a frame, how many rows could not be a pair and why, and how many scores were clipped.
 
-    The columns are `predicted`, `actual` in [0, 1], `segment` (null where not known), `unit` (a number) and `own`
-    (whether it is an outcome of our own predictions). Rows of one unit (a video; for the product's outcomes the same
-    analysis, said twice) are no independent evidence; null: a row stands for itself.
+    The columns are `predicted`, `actual` in [0, 1], `segment` (null where not known), `unit`, `creator` (numbers) and
+    `own` (whether it is an outcome of our own predictions). Rows of one unit (a video; for the product's outcomes the
+    same analysis, said twice) are no independent evidence; null: a row stands for itself.
     """
 
     frame: pl.DataFrame
@@ -238,13 +242,15 @@ def _read(
         left_out[reason] += number
     kept = rows.filter(inside & finite & ~early)
     outside = kept.filter(~(pl.col("predicted").is_between(0, 100) & pl.col("actual").is_between(0, 100))).height
-    return kept.select((pl.col("predicted", "actual") / 100).clip(0, 1), "segment", "unit"), outside
+    return kept.select((pl.col("predicted", "actual") / 100).clip(0, 1), "segment", "unit", "creator"), outside
 
 
 def _compact(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with a number for each text: a million ids need not be read, only told apart."""
-    unit = pl.when(pl.col("unit").is_not_null()).then(pl.col("unit").hash())
-    return rows.with_columns(unit.alias("unit"), pl.col("segment").cast(pl.Categorical))
+    numbered = (
+        pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash()).alias(name) for name in ("unit", "creator")
+    )
+    return rows.with_columns(*numbered, pl.col("segment").cast(pl.Categorical))
 
 
 def _refused(database: Database, source: _Source, since: datetime, until: datetime) -> dict[str, int]:
@@ -270,7 +276,13 @@ def _statement(database: Database, source: _Source, since: datetime, until: date
         exact = text.like(_OUR_TIMES)
     return (
         sa.select(
-            predicted, actual, source.segment, source.unit, source.too_early, sa.case((exact, sa.null()), else_=text)
+            predicted,
+            actual,
+            source.segment,
+            source.unit,
+            source.creator,
+            source.too_early,
+            sa.case((exact, sa.null()), else_=text),
         )
         .select_from(source.rows)
         .where(deleted_at.is_(None), predicted.is_not(None), actual.is_not(None))

@@ -301,6 +301,59 @@ def test_a_line_that_ranks_worse_than_promised_is_to_be_retrained(context: Conte
     assert body["recommendation"]["action"] == "retrain"
 
 
+def test_a_new_champion_is_not_blamed_for_what_the_one_before_predicted(context: Context) -> None:
+    serve(context, 600, 4.0)
+    for promise in (0.5, 0.01):
+        before = registry.champion(context.database, "publish")
+        registry.promote(
+            context.database,
+            window="publish",
+            artifact=context.artifacts.put(model().to_bytes()),
+            training_rows="b" * 64,
+            source="scraped_videos",
+            lineage={},
+            evaluation={"metrics": {"rps": {"value": promise, "low": promise, "high": promise, "n": 500}}},
+            decision={},
+            expected=before.version if before else None,
+            at=AT,
+        )
+    line = told(context)["lines"]["publish"]
+    assert (line["champion"], line["alarm"]) == (2, "red")
+    assert line["recommendation"]["action"] == "none"
+    assert "too little has matured" in line["recommendation"]["why"]
+
+
+def test_a_line_whose_champion_cannot_be_read_leaves_the_others_audited(context: Context) -> None:
+    say(context, *fair(600))
+    registry.promote(
+        context.database,
+        window="6h",
+        artifact="c" * 64,
+        training_rows="b" * 64,
+        source="scraped_videos",
+        lineage={},
+        evaluation={"metrics": {}},
+        decision={},
+        expected=None,
+        at=AT,
+    )
+    body = told(context)
+    assert (body["status"], body["alarm"]) == ("completed", "green")
+    assert body["lines"]["6h"]["error"]
+    assert "cannot be read" in body["lines"]["6h"]["recommendation"]["why"]
+
+
+def test_without_a_fit_what_served_before_does_not_go_on_unsaid(context: Context) -> None:
+    say(context, *fair(600, off=25))
+    assert told(context)["scoreCalibration"]["active"]
+    with context.database.begin() as connection:
+        connection.execute(sa.update(tables.outcomes).values(actual_score=100.0))
+    body = told(context)
+    assert (body["plattParams"], body["scoreCalibration"]["active"]) == (None, False)
+    newest = calibrations.versions(context.database)[0]
+    assert (newest.version, newest.active) == (2, False)
+
+
 def test_of_several_predictions_of_a_video_the_last_is_evidence(context: Context) -> None:
     ids = logged(context.database, [{"predicted_at": AT + n * HOUR} for n in range(60)])
     outcomes.record(context.database, [outcome(one) for one in ids], NOW - DAY)

@@ -113,6 +113,7 @@ def test_a_recalibrated_version_says_what_it_is_made_of(trained: Context) -> Non
     assert healed.lineage == {
         **spoilt.lineage,
         "recalibratedFrom": spoilt.version,
+        "estimatorOf": spoilt.version,
         "recalibrationRows": body["rows"],
         "recalibrationSource": "videos",
         "asOf": "2025-06-14T00:00:00Z",
