@@ -356,13 +356,11 @@ def test_what_another_process_changes_counts_from_the_next_prediction_on(own: Pl
         assert (before["modelVersion"], before["calibrationVersion"]) == (1, None)
         assert before["calibratedScore"] == before["score"]
 
-        assert own.json("audit")["scoreCalibration"]["kind"] == "logitPlatt"
+        params = own.json("audit")["plattParams"]
         calibrated = now()
         assert calibrated["calibrationVersion"] == 1
-        found = own.json("calibrations", "list")["calibrations"][0]["content"]["calibrator"]
-        chance = before["score"] / 100
-        odds = found["slope"] * math.log(chance / (1 - chance)) + found["intercept"]
-        assert calibrated["calibratedScore"] == pytest.approx(100 / (1 + math.exp(-odds)), abs=1e-3)
+        expected = 100 / (1 + math.exp(params["a"] * before["score"] / 100 + params["b"]))
+        assert calibrated["calibratedScore"] == pytest.approx(expected, abs=1e-3)
 
         assert own.json("retrain", environment=LENIENT)["modelVersion"] == 2
         assert now()["modelVersion"] == 2

@@ -61,7 +61,7 @@ def product(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Story]:
         assert _definitions(url) == before, "the definitions of the product's tables were altered"
 
 
-@pytest.fixture(params=["embedded", "product"])
+@pytest.fixture(params=["embedded", pytest.param("product", marks=pytest.mark.slow)])
 def story(request: pytest.FixtureRequest) -> Story:
     found: Story = request.getfixturevalue(request.param)
     return found
@@ -230,6 +230,7 @@ def matures_at(video: Row) -> datetime:
     return posted_at(video) + 3 * DAY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["an earlier reading arrives late", "the product mends its own table"])
 def test_of_what_was_corrected_the_ledger_keeps_what_was_said_before(own: Place, how: str) -> None:
     first = own.json("harvest")
@@ -377,6 +378,7 @@ def test_wrong_usage_exits_2_and_touches_nothing(arguments: tuple[str, ...], pla
     assert list(place.folder.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["harvest", "audit", "calibrations list"])
 def test_an_empty_place_is_no_error(command: str, place: Place) -> None:
     body = place.json(*command.split())
@@ -389,6 +391,7 @@ def test_an_empty_place_is_no_error(command: str, place: Place) -> None:
         assert body == {"calibrations": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["harvest", "audit", "recalibrate:publish"])
 def test_while_one_runs_the_other_exits_1(kind: str, own: Place) -> None:
     own.sql(
@@ -400,6 +403,7 @@ def test_while_one_runs_the_other_exits_1(kind: str, own: Place) -> None:
     assert answer.body == {"status": "already_running", "runId": "another-run"}
 
 
+@pytest.mark.slow
 def test_the_past_predicts_on_from_a_copy(own: Place) -> None:
     """A second life on the same videos adds predictions, and their outcomes; a video is one piece of evidence."""
     own.json("harvest")

@@ -262,7 +262,6 @@ def test_readings_fill_the_snapshots_and_the_newest_updates_its_video(
 METADATA: list[Any] = [None, {}, {"team": "red", "bookmarks": 3}, "text", [], [1], 7, {"scraped_at": "soon"}]
 
 
-@pytest.mark.parametrize("metadata", METADATA, ids=repr)
 def test_of_two_readings_of_one_moment_the_one_with_more_views_holds_in_any_order(
     database: Database, settings: Settings, tmp_path: Path
 ) -> None:
@@ -278,6 +277,7 @@ def test_of_two_readings_of_one_moment_the_one_with_more_views_holds_in_any_orde
         assert connection.execute(stored).scalars().all() == [1400]
 
 
+@pytest.mark.parametrize("metadata", METADATA, ids=repr)
 def test_what_the_user_keeps_in_metadata_stays(
     database: Database, settings: Settings, tmp_path: Path, metadata: Any
 ) -> None:

@@ -69,7 +69,7 @@ def written(place: Place) -> int:
     return len(rows)
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [GROUPS[0], *(pytest.param(group, marks=pytest.mark.slow) for group in GROUPS[1:])])
 def test_a_killed_harvest_writes_nothing_twice_and_the_next_completes(
     group: int, lived: Place, expected: int, tmp_path: Path
 ) -> None:

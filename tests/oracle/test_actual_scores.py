@@ -102,8 +102,9 @@ def test_engagement_is_judged_by_a_version_of_wes_labels(context: Context) -> No
     )
     # (likes + 2 comments + 3 shares) / views
     judged = judge_of(context, number).judge(
-        counters((100, 1, 1, 1), (100, 7, 0, 0), (100, None, None, 30), (0, 0, 0, 0), (0, 5, 0, 0))
+        counters((100, 1, 1, 1), (100, 7, 0, 0), (100, 0, None, 30), (0, 0, 0, 0), (100, None, 5, 0))
     )
+    # Of a video whose likes are unknown nobody can tell.
     assert judged.quantity[:3] == pytest.approx([0.06, 0.07, 0.9])
     assert judged.tiers.tolist() == [2, 2, 5, 0, 0]
     assert judged.scores[:3] == pytest.approx([30, 35, 90])

@@ -31,9 +31,9 @@ from groundswell.records import Estimate
 FEWEST_ISOTONIC = 1_000
 #: The name of each pair's segment, null where it is not known.
 Segments = Sequence[str | None] | pl.Series
-#: By so much of log loss another kind must surely be better than the plain winner: about an ECE of 0.05 of the scores.
+#: By so much of log loss another kind must surely be better than the plain winner: about an ECE of 0.1 of the scores.
 #: What is worth less is not worth a calibration that two numbers cannot tell.
-MARGIN = 0.005
+MARGIN = 0.02
 #: The normal quantile of a one-sided 95 % interval.
 _ONE_SIDED = 1.6448536269514722
 _MOST_STEPS = 100
