@@ -11,12 +11,25 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell import parsing
+from groundswell.access import EVERY_ROLE, Key, read_keys
 from groundswell.errors import SettingsError
+from groundswell.records import Window
 
 _PREFIX = "GROUNDSWELL_"
 #: `user:password@`, up to the last @ since a password may hold one; and `password=` among options or in a DSN.
 _USER_INFO = re.compile(r"(?:(?<=://)|^(?!\w+://))([^:/@\s]*):\S*@")
 _OPTION = re.compile(r"(password\s*=\s*)('[^']*'|[^&\s]+)", re.IGNORECASE)
+
+
+#: Settings that shape no model: places, secrets, and what the service is run with.
+_NOT_OF_A_MODEL = frozenset(
+    {
+        *("database_url", "home", "artifacts_url", "s3_endpoint", "training_data", "calibration_baseline"),
+        *("cron_secret", "api_key", "api_keys", "webhook_secret", "apify_token", "apify_url", "public_url"),
+        *("alert_urls", "alert_cooldown", "lines", "schedule_retrain", "schedule_audit", "schedule_harvest"),
+        *("workers", "max_body_mb", "request_seconds", "log_format"),
+    }
+)
 
 
 def _named(name: str, default: Any, sentence: str, **limits: Any) -> Any:
@@ -45,8 +58,39 @@ class Settings(BaseSettings):
         "CRON_SECRET", None, "Bearer of the cron endpoints; while it is unset every call is refused."
     )
     api_key: SecretStr | None = Field(
-        None, description="Bearer of the API: predictions, outcomes, audits; unset leaves it open."
+        None, description="Bearer of the API, and login of the page, that may do everything; unset leaves both open."
     )
+    api_keys: SecretStr | None = Field(
+        None,
+        description="Several keys as name:role:key,…: `read` sees, `predict` predicts and reports, `operate` does all.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="What a scraper's webhook must carry; while it is unset every such call is refused."
+    )
+    apify_token: SecretStr | None = Field(
+        None, description="Token with which a finished Apify run's items are fetched, where its call brings none."
+    )
+    apify_url: str = Field("https://api.apify.com", description="Where Apify's API is.")
+    public_url: str | None = Field(
+        None, description="URL under which others reach this service; alerts link to it, and its cookies are secure."
+    )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Where alerts go, as apprise writes it: slack://…, mailto://…, json://…; several.",
+    )
+    alert_cooldown: timedelta = Field(
+        timedelta(hours=24), gt=timedelta(0), description="Time before the same alert is sent again: 24h, 3d."
+    )
+    lines: str = Field("observed publish", description="Windows that the scheduler retrains.")
+    schedule_retrain: str = Field("0 3 * * 1", description="When lines are retrained, as cron writes it, in UTC.")
+    schedule_audit: str = Field("0 5 1 * *", description="When is audited, as cron writes it, in UTC.")
+    schedule_harvest: str = Field("30 2 * * *", description="When outcomes are harvested, as cron writes it, in UTC.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that `serve` answers with.")
+    max_body_mb: float = Field(32, gt=0, le=1024, description="Largest body of a request, in MB; a larger one is 413.")
+    request_seconds: float = Field(
+        30, gt=0, allow_inf_nan=False, description="Seconds after which a request is given up, cron calls excepted."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="Logs for people, or one JSON a line.")
     home: Path = Field(Path("groundswell-data"), description="Folder of the embedded database, artifacts and rejects.")
     artifacts_url: str | None = Field(
         None, description="file:// or s3:// folder of the models; unset means `artifacts` in the home."
@@ -114,7 +158,7 @@ class Settings(BaseSettings):
         100_000, ge=100, description="Newest predictions of a line that an audit looks at for drift, at most."
     )
 
-    @field_validator("label_age", "label_age_max", mode="before")
+    @field_validator("label_age", "label_age_max", "alert_cooldown", mode="before")
     @classmethod
     def _read_duration(cls, value: Any) -> timedelta | None:
         try:
@@ -135,6 +179,27 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(schemes):
             raise ValueError("sqlite:///path, postgresql://… or postgres://…")
         return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _known_roles(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_keys(value.get_secret_value())
+        return value
+
+    @field_validator("lines")
+    @classmethod
+    def _known_windows(cls, value: str) -> str:
+        if not value.split() or not set(value.split()) <= set(Window):
+            raise ValueError("windows with blanks between: " + " ".join(Window))
+        return value
+
+    @field_validator("public_url", "apify_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an http:// or https:// URL")
+        return value and value.rstrip("/")
 
     @field_validator("artifacts_url")
     @classmethod
@@ -165,10 +230,25 @@ class Settings(BaseSettings):
         """The file that `baseline` writes."""
         return self.calibration_baseline or self.home / "calibration-baseline.json"
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Those who may call the API; the lone key is called `key` and may do everything. Empty leaves it open."""
+        lone = self.api_key.get_secret_value() if self.api_key else ""
+        several = read_keys(self.api_keys.get_secret_value()) if self.api_keys else ()
+        return (*([Key("key", EVERY_ROLE, lone)] if lone else []), *several)
+
+    @property
+    def scheduled_windows(self) -> tuple[Window, ...]:
+        """The lines that the scheduler retrains."""
+        return tuple(dict.fromkeys(Window(name) for name in self.lines.split()))
+
     def thresholds(self) -> dict[str, Any]:
-        """Return the settings that shape a model: no secret, no place."""
-        places = {"database_url", "cron_secret", "api_key", "home", "artifacts_url", "s3_endpoint"}
-        return self.model_dump(mode="json", exclude=places | {"training_data", "calibration_baseline"})
+        """Return the settings that shape a model: no secret, no place, nothing of the service."""
+        return self.model_dump(mode="json", exclude=set(_NOT_OF_A_MODEL))
+
+
+#: What must not be shown even where it is wrong; DATABASE_URL is shown without its password.
+_SECRETS = frozenset({"cron_secret", "api_key", "api_keys", "webhook_secret", "apify_token", "alert_urls"})
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -205,4 +285,5 @@ def _sentence(item: dict[str, Any]) -> str:
     if not field:  # it is about several settings together; what they are must not be shown, a secret is among them
         return f"expected {expected}"
     key = variable(name) if name in Settings.model_fields else field
-    return f"{key}={masked(str(item['input']))!r}: expected {expected}"
+    shown = "***" if name in _SECRETS else masked(str(item["input"]))
+    return f"{key}={shown!r}: expected {expected}"

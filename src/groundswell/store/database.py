@@ -19,7 +19,7 @@ from groundswell.settings import Settings, masked
 from groundswell.store import tables
 
 #: The newest migration; `migrations/versions` ends with it.
-HEAD = "0003"
+HEAD = "0004"
 MIGRATIONS_TABLE = "groundswell_migrations"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30

@@ -161,7 +161,7 @@ def _move(
     connection: sa.Connection, kind: str, chosen: ModelVersion, expected: int | None, reason: str, at: datetime
 ) -> None:
     window = str(chosen.window)
-    moved = {"version": chosen.version, "moved_at": at}
+    moved = {"version": chosen.version, "moved_at": at, "completed_at": None}
     key = {"window": window, "name": CHAMPION}
     found = _champion_number(connection, window)  # nobody can move it now: the ledger is locked
     if found != expected:

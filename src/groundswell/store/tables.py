@@ -232,6 +232,7 @@ aliases = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("moved_at", Moment, nullable=False),
+    sa.Column("completed_at", Moment),
 )
 
 calibrations = sa.Table(
@@ -257,6 +258,53 @@ runs = sa.Table(
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
     sa.Column("report", JsonText),
+    sa.Index("runs_by_time", "started_at"),
+)
+
+#: What a run logged, in the order of `number`.
+run_lines = sa.Table(
+    "run_lines",
+    own,
+    sa.Column("run_id", uuid_text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+)
+
+#: The processes that answer, and what each of them serves: {window: version}.
+workers = sa.Table(
+    "workers",
+    own,
+    sa.Column("id", uuid_text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("serving", JsonText, nullable=False),
+)
+
+#: What somebody was alerted of, by what it is about: one entry, so that nobody is told twice.
+alerts = sa.Table(
+    "alerts",
+    own,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("run_id", uuid_text),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("sent_at", Moment),
+)
+
+#: Calls of a scraper that were taken in, so that the same run is taken in once.
+received = sa.Table(
+    "received",
+    own,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("report", JsonText, nullable=False),
 )
 
 leases = sa.Table(

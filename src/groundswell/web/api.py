@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from groundswell.access import Role
 from groundswell.jobs.audits import list_audits, show_audit
 from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
 from groundswell.predictor import answer
 from groundswell.records import Window
-from groundswell.web.bearers import require
+from groundswell.web.callers import guarded
 from groundswell.web.state import State, state_of
 
 MOST_VIDEOS = 10_000
@@ -78,27 +77,12 @@ class OutcomesRequest(BaseModel):
         return {"outcomes": [body]} if alone else body
 
 
-class KeyedRoute(APIRoute):
-    """A route that asks for the API key, where one is set, before it so much as reads the body."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request of the route."""
-        answer_request = super().get_route_handler()
-
-        async def ask_then_answer(request: Request) -> Response:
-            key = state_of(request).settings.api_key
-            if key is not None:
-                require(request, key)
-            return await answer_request(request)
-
-        return ask_then_answer
-
-
 router = APIRouter(tags=["predictions"])
-keyed = APIRouter(tags=["predictions"], route_class=KeyedRoute)
+predicting = APIRouter(tags=["predictions"], route_class=guarded(Role.PREDICT))
+reading = APIRouter(tags=["audits"], route_class=guarded(Role.READ))
 
 
-@keyed.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
+@predicting.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
 def predict(
     request: PredictRequest,
     state: Annotated[State, Depends(state_of)],
@@ -111,27 +95,27 @@ def predict(
     )
 
 
-@keyed.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")
+@predicting.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")
 def outcomes(request: OutcomesRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer `outcomes` in the order of the reports: what was recorded of each, or `error` and `hint`."""
     context = state.context()
     return report_outcomes(context, request.outcomes, context.now())
 
 
-@keyed.delete("/api/outcomes/{prediction_id}", tags=["outcomes"], summary="Take back the outcome of a prediction")
+@predicting.delete("/api/outcomes/{prediction_id}", tags=["outcomes"], summary="Take back the outcome of a prediction")
 def forget_outcome(prediction_id: str, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer whether there was one; no audit counts it from now on, and the ledger keeps it."""
     context = state.context()
     return delete_outcome(context, prediction_id, context.now())
 
 
-@keyed.get("/api/audits", tags=["audits"], summary="The newest audits, newest first")
+@reading.get("/api/audits", summary="The newest audits, newest first")
 def audits(state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer time, figures in short, alarm and recommendation of each."""
     return list_audits(state.context())
 
 
-@keyed.get("/api/audits/{run_id}", tags=["audits"], summary="One audit as it was written", response_model=None)
+@reading.get("/api/audits/{run_id}", summary="One audit as it was written", response_model=None)
 def audit(
     run_id: str,
     state: Annotated[State, Depends(state_of)],

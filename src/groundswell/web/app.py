@@ -30,7 +30,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.groundswell = State(settings)
     app.include_router(cron.router)
-    app.include_router(api.keyed)
+    app.include_router(api.predicting)
+    app.include_router(api.reading)
     app.include_router(api.router)
     add_error_table(app)
     return app

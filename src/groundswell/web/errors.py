@@ -17,6 +17,16 @@ class UnauthorizedError(Exception):
     """The bearer is missing or wrong; the answer does not say which."""
 
 
+class ForbiddenError(GroundswellError):
+    """The key is known, and has another role."""
+
+    hint = "Use a key with that role: GROUNDSWELL_API_KEYS gives each key its own."
+    http_status = 403
+
+    def __init__(self, role: str, name: str) -> None:
+        super().__init__(f"The key {name!r} has not the role {role!r}.")
+
+
 def add_error_table(app: FastAPI) -> None:
     """Make every error of the app a JSON answer."""
     app.add_exception_handler(UnauthorizedError, _unauthorized)
