@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.laws.test_alarm import MISSES, SIZES, STATED, outcome, size_of
+from tests.made_up_chances import MISSES, SIZES, STATED, outcome, size_of
 
 from bench.measure import Row, seconds
 from groundswell.calibration.alarm import DRAWS, LEVEL, judge

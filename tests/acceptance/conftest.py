@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.life import lived_at
 from tests.acceptance.process import Place, Server, made_up, report_outcomes, serving, write_export
 
 CRON = "a-cron-secret"
@@ -27,6 +28,12 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Place:
     assert place.json("retrain")["modelVersion"] == 1
     report_outcomes(place)
     return place
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place whose predictions have matured and were not harvested yet: look, do not touch."""
+    return lived_at(tmp_path_factory.mktemp("lived"))
 
 
 @pytest.fixture

@@ -60,18 +60,27 @@ def asked(video: Row) -> dict[str, Any]:
 
 def predict_at_posting(place: Place, videos: Sequence[Row], window: Window = Window.PUBLISH) -> list[Prediction]:
     """Return predictions made of the videos at their posting, as a server of those days would have logged them."""
-    url = place.environment.get("DATABASE_URL", f"sqlite:///{place.database}")
-    database = Database(url)
-    try:
-        predictor = Predictor(database, Artifacts(f"file://{place.folder}/groundswell-data/artifacts"))
-        found: list[Prediction] = []
+    found: list[Prediction] = []
+    with place.opened() as database:
+        predictor = predictor_of(place, database)
         for start in range(0, len(videos), 25):
             part = videos[start : start + 25]
             answers = predictor.predict([asked(video) for video in part], window, posted_at(part[0]))
             found += [answer for answer in answers if isinstance(answer, Prediction)]
-        return found
-    finally:
-        database.dispose()
+    return found
+
+
+def predictor_of(place: Place, database: Database) -> Predictor:
+    """Return what predicts in a server of the place."""
+    return Predictor(database, Artifacts(f"file://{place.folder}/groundswell-data/artifacts"))
+
+
+def lived_at(folder: Path) -> Place:
+    """Return a place whose line predicted the new videos at their posting; what they reached was ingested, no more."""
+    place = Place(folder, SETTINGS)
+    teach(place)
+    place.run("ingest", "new.parquet")
+    return place
 
 
 def teach(place: Place, count: int = COUNT) -> list[Prediction]:

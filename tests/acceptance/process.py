@@ -21,6 +21,8 @@ from typing import Any
 import orjson
 
 from groundswell.sources.synthetic import synthetic_videos
+from groundswell.store import runs
+from groundswell.store.database import Database
 
 #: The made-up videos are posted in the half year before it.
 UNTIL = datetime(2025, 6, 1, tzinfo=UTC)
@@ -101,6 +103,15 @@ class Place:
     def database(self) -> Path:
         """The embedded database."""
         return self.folder / "groundswell-data" / "groundswell.db"
+
+    @contextmanager
+    def opened(self) -> Iterator[Database]:
+        """Yield the place's database, embedded or not, as another process of the product opens it."""
+        database = Database(self.environment.get("DATABASE_URL", f"sqlite:///{self.database}"))
+        try:
+            yield database
+        finally:
+            database.dispose()
 
     def sql(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> list[tuple[Any, ...]]:
         """Run plain SQL on the embedded database, as an outsider does."""
@@ -187,6 +198,30 @@ def until(found: Callable[[], bool], what: str) -> None:
     while not found():
         assert time.monotonic() < end, f"waited {_SECONDS:g} s until {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def under_way(place: Place, kind: str, window: str | None) -> Iterator[str]:
+    """Yield the id of a run of that kind which another process has begun; it ends with the block."""
+    with place.opened() as database, runs.running(database, kind=kind, window=window) as run:
+        yield run.id
+        run.finish("completed", {})
+
+
+def no_list_of(name: str) -> list[bytes]:
+    """Return bodies of requests that hold no list under the name, or an empty one, or one that is too long."""
+    empty = [b"[]", b"{}", b"null", b'"x"', b"5"]
+    long = b"[" + b"{}," * 10_000 + b"{}]"
+    named = [b'{"%s": %s}' % (name.encode(), one) for one in (*empty, long)]
+    return [b"", b"{", b"[]", b"null", b'"%s"' % name.encode(), b"{}", b"\xff\xfe", *named]
+
+
+def check_is_refused(response: Response, name: str) -> None:
+    """A body without the list is refused with a word on what is missing."""
+    assert response.status == 422
+    assert set(response.body) == {"error", "hint"}
+    assert name in response.body["error"] or "body" in response.body["error"]
+    assert len(response.body["error"]) < 500
 
 
 #: One ordinary video, as a request names its fields.

@@ -8,11 +8,13 @@ from scipy import stats
 
 from groundswell.calibration import metrics
 from groundswell.calibration.intervals import (
+    FEWEST_CREATORS,
     Clusters,
     bootstrap_weights,
     clustered_mean,
     creator_clusters,
     estimates,
+    evidence_clusters,
 )
 from groundswell.calibration.scores import Floats
 from tests.made_up import clustered_noise, clusters
@@ -63,6 +65,26 @@ def test_blocks_of_draws_say_the_same_as_one_block(monkeypatch: pytest.MonkeyPat
 
 def test_rows_without_an_author_are_their_own_clusters() -> None:
     assert creator_clusters(["ann", None, "bob", "", "ann", None]).tolist() == [0, 1, 2, 3, 0, 4]
+
+
+@pytest.mark.parametrize("units", [True, False])
+@pytest.mark.parametrize("creators", [1, FEWEST_CREATORS - 1, FEWEST_CREATORS])
+def test_rows_are_one_by_creator_where_many_are_named_and_by_unit_where_few_are(creators: int, units: bool) -> None:
+    generator = np.random.default_rng(creators)
+    who: list[str | None] = [*(f"c{n}" for n in range(creators)), None, "", None]
+    rows = [*range(len(who)), *generator.integers(0, len(who), 150).tolist()]
+    named = [who[row] for row in rows]
+    # Some units are called as creators are.
+    unit = [None, "", *(f"c{n}" for n in generator.integers(0, 60, len(rows) - 2))]
+    found = evidence_clusters(named, unit if units else None).tolist()
+    assert sorted(set(found)) == list(range(max(found) + 1))
+    for first in range(len(rows)):
+        for second in range(first):
+            if creators >= FEWEST_CREATORS and (named[first] or named[second]):
+                same = named[first] == named[second]
+            else:
+                same = bool(units and unit[first] and unit[first] == unit[second])
+            assert (found[first] == found[second]) == same
 
 
 def test_clustered_error_is_that_of_the_cluster_bootstrap() -> None:

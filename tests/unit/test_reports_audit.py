@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from markupsafe import Markup
 
-from groundswell.reports import banded, courses, parts
+from groundswell.reports import banded, courses
 from groundswell.reports.audit import render
 from groundswell.reports.audit_drift import MAX_FEATURES
 from tests.made_up_backtest import estimate
-from tests.unit.test_reports import HOSTILE, Page
+from tests.unit.pages import (
+    HOSTILE,
+    Body,
+    Page,
+    blanked,
+    check_may_hold_anything,
+    check_may_lack_anything,
+    check_page,
+    check_runs_nothing,
+)
 
-Body = dict[str, Any]
 WHEN = "2025-04-02T00:00:00Z"
 NO_RULE = {"falseAlarms": None, "power": None}
 
@@ -258,34 +262,9 @@ BODIES: dict[str, Callable[[], Body]] = {
 }
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are made as data, and not drawn."""
-
-    def plain(spec: Body, says: str) -> Markup:
-        assert "NaN" not in json.dumps(spec)
-        return Markup('<svg role="img" aria-label="{}"></svg>').format(says)
-
-    monkeypatch.setattr(parts, "drawn", plain)
-
-
 @pytest.mark.parametrize("name", BODIES)
 def test_a_page_is_well_formed_and_asks_nobody(name: str) -> None:
-    body = BODIES[name]()
-    before = copy.deepcopy(body)
-    text = render(body)
-    assert render(body) == text
-    assert body == before
-    for asked in ("http:", "https:", "src=", "<script", "url(", "@import", "<iframe", "<form", "javascript:"):
-        assert asked not in text.lower()
-    page = Page(text)
-    ids = [found["id"] for _, found in page.tags if "id" in found]
-    assert len(ids) == len(set(ids))
-    assert {found["aria-labelledby"] for _, found in page.tags if "aria-labelledby" in found} <= set(ids)
-    assert len(page.all("figcaption")) == len(page.all("svg"))
-    assert all(len(found["aria-label"] or "") > 20 for found in page.all("svg"))
-    for word in ("undefined", "NaN", "None", "null"):
-        assert word not in page.said.replace("None was", "")
+    check_page(render, BODIES[name]())
 
 
 @pytest.mark.parametrize(
@@ -448,51 +427,15 @@ def test_the_ledger_speaks_where_it_was_asked() -> None:
     assert "As the ledger says verified" in Page(render({**audited(), "frozen": "verified"})).said
 
 
-def paths(value: Any, before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place of a body; of a list only the first."""
-    places: list[str | int] = (
-        list(value) if isinstance(value, dict) else [0] if isinstance(value, list) and value else []
-    )
-    for place in places:
-        yield (*before, place)
-        yield from paths(value[place], (*before, place))
-
-
-def without(body: Body, path: tuple[str | int, ...], instead: Any = ...) -> Body:
-    """The body with one place taken out, or with something else in it."""
-    changed = copy.deepcopy(body)
-    inner: Any = changed
-    for place in path[:-1]:
-        inner = inner[place]
-    if instead is ...:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = instead
-    return changed
-
-
 @pytest.mark.parametrize("name", ["amber", "skipped"])
 @pytest.mark.usefixtures("undrawn")
 def test_an_older_audit_may_lack_anything_but_its_status(name: str) -> None:
-    body = BODIES[name]()
-    for path in paths(body):
-        if path != ("status",):
-            assert render(without(body, path)).endswith("</html>")
+    check_may_lack_anything(render, BODIES[name]())
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_anything_may_stand_where_something_else_is_expected() -> None:
-    body = audited("red")
-    strange: itertools.cycle[Any] = itertools.cycle((None, "something", 7.5, [], {}, [None], -1e300))
-    for path, instead in zip(paths(body), strange, strict=False):
-        assert render(without(body, path, instead)).endswith("</html>")
-        assert render(without(body, path, None)).endswith("</html>")
-
-
-def blanked(value: Any, keys: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {name: None if name in keys else blanked(inner, keys) for name, inner in value.items()}
-    return [blanked(inner, keys) for inner in value] if isinstance(value, list) else value
+    check_may_hold_anything(render, audited("red"))
 
 
 @pytest.mark.parametrize(
@@ -526,12 +469,7 @@ def test_hostile_texts_are_shown_and_never_run() -> None:
     body["leftOutBy"] = {HOSTILE: 3}
     body["matured"]["byWindow"][HOSTILE] = {"sentence": HOSTILE}
     body["history"][0]["lines"] = {HOSTILE: {"alarm": HOSTILE}}
-    text = render(body)
-    page = Page(text)
-    assert not page.all("script")
-    assert "&lt;script" in text
-    assert not [name for _, found in page.tags for name in found if name.startswith("on")]
-    assert {tag for tag, _ in page.tags} == {tag for tag, _ in Page(render(audited("red"))).tags}
+    check_runs_nothing(render, body, audited("red"))
 
 
 def test_bands_leave_out_what_cannot_be_drawn() -> None:

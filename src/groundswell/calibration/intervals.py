@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from groundswell.calibration.scores import Floats
 from groundswell.records import Estimate
 
 Clusters = npt.NDArray[np.int64]
+#: With fewer creators than this each of their videos is evidence: they are whom the chances are about.
+FEWEST_CREATORS = 30
 _BLOCK_CELLS = 4_000_000
 
 
@@ -22,9 +24,31 @@ def creator_clusters(authors: Sequence[str | None]) -> Clusters:
     >>> creator_clusters(["ann", None, "ann", None]).tolist()
     [0, 1, 0, 2]
     """
+    return _numbered(author or None for author in authors)
+
+
+def evidence_clusters(creators: Sequence[str | None], units: Sequence[str | None] | None = None) -> Clusters:
+    """Return a cluster number a row: rows that share one are no independent evidence of stated chances.
+
+    The videos of a creator are alike. Where under `FEWEST_CREATORS` creators are named they are whom the chances are
+    about, and rows are one only within a unit (a video; without `units` each row is one). A row that has neither is a
+    cluster of its own.
+
+    >>> evidence_clusters(["ann", "ann", "ann"], ["first", "second", "second"]).tolist()
+    [0, 1, 1]
+    """
+    many = len({creator for creator in creators if creator}) >= FEWEST_CREATORS
+    # A creator may be called as a unit is.
+    by_creator = [("creator", name) if many and name else None for name in creators]
+    by_unit = [("unit", name) if name else None for name in units or [None] * len(creators)]
+    return _numbered(creator or unit for creator, unit in zip(by_creator, by_unit, strict=True))
+
+
+def _numbered(names: Iterable[object]) -> Clusters:
+    """Return a number a row, counted as they come: rows of an equal name share it, None stands for itself."""
     numbers: dict[object, int] = {}
-    named = (author if author else ("row", row) for row, author in enumerate(authors))
-    return np.array([numbers.setdefault(name, len(numbers)) for name in named], dtype=np.int64)
+    keys = (("row", row) if name is None else name for row, name in enumerate(names))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
 def bootstrap_weights(clusters: Clusters, draws: int, seed: int) -> Iterator[npt.NDArray[np.float64]]:

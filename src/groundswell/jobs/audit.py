@@ -10,10 +10,10 @@ import polars as pl
 import structlog
 
 from groundswell.calibration.alarm import AlarmState, notifies
-from groundswell.calibration.intervals import Clusters
+from groundswell.calibration.intervals import evidence_clusters
 from groundswell.errors import ArtifactError
 from groundswell.jobs import audits
-from groundswell.jobs.audit_line import FEWEST_CREATORS, AuditedLine, audit_line, tell, tell_alarm, unread_line
+from groundswell.jobs.audit_line import AuditedLine, audit_line, tell, tell_alarm, unread_line
 from groundswell.jobs.context import Context, Report
 from groundswell.jobs.matured import tell_matured
 from groundswell.jobs.running import Job, run_job
@@ -178,23 +178,9 @@ def _judge(context: Context, pairs: pl.DataFrame) -> stage.Audit:
         pairs["predicted"].to_numpy(),
         pairs["actual"].to_numpy(),
         policy,
-        clusters=_clusters(pairs),
+        clusters=evidence_clusters(pairs["creator"].to_list(), pairs["unit"].to_list()),
         segments=_segments(pairs["segment"]),
     )
-
-
-def _clusters(pairs: pl.DataFrame) -> Clusters | None:
-    """Return a number a row: pairs that are no independent evidence share it, −1 stands for itself; None where all do.
-
-    The videos of a creator are alike. Where only a few creators are served they are whom the chances are about, and
-    each of their videos is evidence.
-    """
-    many = pairs["creator"].n_unique() >= FEWEST_CREATORS
-    unit = pl.coalesce("creator", "unit") if many else pl.col("unit")
-    named = pairs.select(unit.alias("unit"))["unit"].drop_nulls()
-    if named.n_unique() == len(named):
-        return None
-    return pairs.select(unit.rank("dense").cast(pl.Int64).fill_null(0) - 1).to_series().to_numpy()
 
 
 def _segments(names: pl.Series) -> pl.Series | None:

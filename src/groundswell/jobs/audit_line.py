@@ -12,7 +12,7 @@ import polars as pl
 
 from groundswell.calibration.alarm import Alarm, AlarmState
 from groundswell.calibration.expected_accuracy import calibration_gap, expected_accuracy
-from groundswell.calibration.intervals import Clusters, creator_clusters
+from groundswell.calibration.intervals import creator_clusters, evidence_clusters
 from groundswell.calibration.ranges import PROMISED
 from groundswell.calibration.scores import Floats
 from groundswell.errors import ArtifactError
@@ -24,8 +24,6 @@ from groundswell.stages.recommend import Action, Recommendation, Signs, recommen
 from groundswell.store import predictions, registry
 
 DIGITS = 4
-#: With fewer creators than this each of their videos is evidence: they are whom the chances are about.
-FEWEST_CREATORS = 30
 _NO_MODEL = "No model serves this line."
 _NO_REFERENCE = "The version was made before versions remembered their training data; a retrain mends that."
 _NOTHING_SERVED = "No prediction of the last days to hold against the training data."
@@ -86,18 +84,20 @@ class _Line:
 
     def audit(self, scraper: Sequence[str]) -> AuditedLine:
         rows = self._matured()
-        found = self._judge(rows)
+        every = _Judged(rows, self._judge(rows))
+        # Of a description only the champion's own predictions are judged apart.
+        kin = self._of(every, self._kin()) if self.window.is_forecast else every
+        own = self._of(kin, [self.champion.version] if self.champion else None)
+        found, state = every.found, every.alarm
         drifted = self._drift()
         cut_points = self._cut_points(rows)
-        state = found.alarm.state if found else AlarmState.INSUFFICIENT
         promised = self.origin.evaluation.get("metrics", {}) if self.origin else {}
-        own, others = self._own_alarm(rows, state)
         recommendation = recommend(
             Signs(
-                alarm=own,
-                of_others=others,
+                alarm=own.alarm,
+                of_others=None if own is every or own.found else state,
                 scraper=scraper,
-                worse=self._ranks_worse(rows, promised.get("rps")),
+                worse=self._ranks_worse(kin, promised.get("rps")),
                 drifted=[one.name for one in drifted.every if one.drifted],
                 moved_cut_points=[f"p{100 * one.level:g}" for one in cut_points.points if one.shifted]
                 if cut_points
@@ -119,30 +119,26 @@ class _Line:
         }
         return AuditedLine(body, state, recommendation)
 
-    def _ranks_worse(self, rows: pl.DataFrame, promised: dict[str, Any] | None) -> bool:
+    def _kin(self) -> list[int] | None:
+        """Return the versions of the champion's estimator, recalibrated or not; None without a champion."""
+        if self.origin is None:
+            return None
+        versions = registry.versions(self.context.database, self.window)
+        return [one.version for one in versions if one.lineage.get("estimatorOf", one.version) == self.origin.version]
+
+    def _of(self, judged: _Judged, versions: Sequence[int] | None) -> _Judged:
+        """Return what is found of the predictions of these versions; the same object where they made all of them."""
+        rows = judged.rows if versions is None else judged.rows.filter(pl.col("model_version").is_in(versions))
+        if rows.height == judged.rows.height:
+            return judged
+        return _Judged(rows, self._judge(rows) if rows.height >= self.context.settings.min_pairs else None)
+
+    def _ranks_worse(self, kin: _Judged, promised: dict[str, Any] | None) -> bool:
         """Return whether what the champion's estimator forecast matured clearly worse than it was promoted with."""
         if self.origin is None or not self.window.is_forecast:  # a description is promoted on the scrape it describes
             return False
-        kin = [
-            version.version
-            for version in registry.versions(self.context.database, self.window)
-            if version.lineage.get("estimatorOf", version.version) == self.origin.version
-        ]
-        own = rows.filter(pl.col("model_version").is_in(kin))
-        found = self._judge(own) if own.height >= self.context.settings.min_pairs else None
-        return bool(found and line_audit.is_worse(found.rps, promised))
-
-    def _own_alarm(self, rows: pl.DataFrame, state: AlarmState) -> tuple[AlarmState, AlarmState | None]:
-        """Return the alarm of the champion's own predictions, and of the others' where the champion has too few."""
-        if self.champion is None:
-            return state, None
-        mine = rows.filter(pl.col("model_version") == self.champion.version)
-        if mine.height == rows.height:
-            return state, None
-        if mine.height < self.context.settings.min_pairs:
-            return AlarmState.INSUFFICIENT, state
-        found = self._judge(mine)
-        return (found.alarm.state if found else AlarmState.INSUFFICIENT), None
+        enough = kin.rows.height >= self.context.settings.min_pairs
+        return bool(enough and kin.found and line_audit.is_worse(kin.found.rps, promised))
 
     def _matured(self) -> pl.DataFrame:
         limit = self.context.settings.max_audit_rows
@@ -159,7 +155,7 @@ class _Line:
             probabilities=_probabilities(rows),
             tiers=rows["actual_tier"].to_numpy(),
             ranges=rows.select(pl.col("range_low", "range_high").fill_null(0)).to_numpy(),
-            clusters=_clusters(rows),
+            clusters=evidence_clusters(rows["author"].to_list()),
         )
         return line_audit.audit_line(matured, settings.drift_threshold, settings.bootstrap, settings.seed)
 
@@ -176,7 +172,7 @@ class _Line:
         gap = None
         earlier = rows.filter(pl.col("predicted_at") < since)
         if earlier.height >= settings.min_pairs:
-            clusters = creator_clusters(earlier["author"].to_list())
+            clusters = evidence_clusters(earlier["author"].to_list())
             gap = calibration_gap(_probabilities(earlier), earlier["actual_tier"].to_numpy(), clusters)
         expected = expected_accuracy(_probabilities(served), gap) if served.height else None
         return {"expected": tell(expected), "matured": tell(found.accuracy) if found else None}
@@ -224,6 +220,18 @@ class _Line:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Judged:
+    """Matured predictions, and what was found of them; None where they are too few."""
+
+    rows: pl.DataFrame
+    found: line_audit.LineAudit | None
+
+    @property
+    def alarm(self) -> AlarmState:
+        return self.found.alarm.state if self.found else AlarmState.INSUFFICIENT
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Served:
     features: drift.Period
     tiers: drift.Period
@@ -262,13 +270,6 @@ def _tell(found: line_audit.LineAudit) -> dict[str, Any]:
         "logLoss": tell(found.log_loss),
         "ranges": {"promised": PROMISED, "coverage": tell(found.coverage)},
     }
-
-
-def _clusters(rows: pl.DataFrame) -> Clusters:
-    """Return a number a row: one a creator, or one a video where there are few creators."""
-    if rows["author"].n_unique() < FEWEST_CREATORS:
-        return np.arange(rows.height)
-    return creator_clusters(rows["author"].to_list())
 
 
 def _probabilities(rows: pl.DataFrame) -> Floats:

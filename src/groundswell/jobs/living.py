@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from groundswell.calibration.alarm import AlarmState, judge
-from groundswell.calibration.intervals import creator_clusters
+from groundswell.calibration.intervals import Clusters, creator_clusters, evidence_clusters
 from groundswell.calibration.scores import Floats, Tiers, likeliest, ranked_probability_score
 from groundswell.errors import TooFewVideosError
 from groundswell.estimators.blend import TierShares
@@ -39,7 +39,7 @@ MUCH_NEWS = 0.2
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Past:
-    """A collection's mature videos in time order: what was known of each, its outcome, and its creator's number."""
+    """A collection's mature videos in time order: what was known of each, its outcome, and its cluster."""
 
     collection: Collection
     window: Window
@@ -48,7 +48,7 @@ class Past:
     counts: Counts
     features: Floats
     views: Floats
-    clusters: npt.NDArray[np.int64]
+    clusters: Clusters
     predicted_at: npt.NDArray[np.datetime64]
     matures_at: npt.NDArray[np.datetime64]
 
@@ -92,7 +92,7 @@ def past_of(collection: Collection, window: Window, settings: Settings, rows: pl
         counts=counts,
         features=features.matrix(ordered, features.of_window(window)),
         views=ordered["views"].cast(pl.Float64).to_numpy(),
-        clusters=creator_clusters(ordered["author"].to_list()),
+        clusters=evidence_clusters(ordered["author"].to_list()),
         predicted_at=ordered["moment"].dt.replace_time_zone(None).to_numpy(),
         matures_at=(ordered["posted_at"] + settings.label_age).dt.replace_time_zone(None).to_numpy(),
     )
@@ -195,7 +195,7 @@ def _recalibrate(past: Past, life: Life, serving: Serving, at: datetime) -> Serv
     raw = serving.model.estimator.probabilities(past.features[numbers])
     present = recalibrate.Present(serving.model.calibrator, serving.model.reach)
     found = recalibrate.recalibrate(
-        raw, life.tiers[numbers], past.clusters[numbers], present, settings.margin, settings.min_recalibration_rows
+        raw, life.tiers[numbers], _clusters(past, numbers), present, settings.margin, settings.min_recalibration_rows
     )
     if isinstance(found, Decision) or found.decision.decision is Verdict.HOLD:
         return serving
@@ -209,9 +209,15 @@ def _audit(past: Past, life: Life, at: datetime) -> None:
     rows = _matured(past, at) & ~np.isnan(life.living[:, 0])
     forecast, tiers = life.living[rows], life.tiers[rows]
     hit = (likeliest(forecast) == tiers).astype(np.float64)
-    alarm = judge(forecast.max(axis=1), hit, past.settings.drift_threshold, past.settings.seed, past.clusters[rows])
+    clusters = _clusters(past, np.flatnonzero(rows))
+    alarm = judge(forecast.max(axis=1), hit, past.settings.drift_threshold, past.settings.seed, clusters)
     if alarm.state is not AlarmState.GREEN:
         _note(life, at, alarm.state.value, alarm.reason)
+
+
+def _clusters(past: Past, numbers: npt.NDArray[np.int64]) -> Clusters:
+    """Return the clusters of these videos, by how many creators they have: an audit of that day knew no others."""
+    return evidence_clusters(past.rows["author"].gather(numbers.tolist()).to_list())
 
 
 def _count_matured(past: Past, at: datetime) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from groundswell.calibration.intervals import creator_clusters
+from groundswell.calibration.intervals import evidence_clusters
 from groundswell.errors import NoChampionError
 from groundswell.jobs.context import Context, Report
 from groundswell.jobs.evidence import Evidence, evidence
@@ -49,7 +49,7 @@ def _recalibrate(context: Context, window: Window, as_of: datetime, steps: Steps
     model = model_from_bytes(context.artifacts.get(champion.artifact))
     rows = evidence(context, champion, as_of, settings.min_recalibration_rows)
     steps.begin("calibrate")
-    clusters = creator_clusters(rows.authors)
+    clusters = evidence_clusters(rows.authors)
     raw = model.estimator.probabilities(rows.features)
     present = stage.Present(model.calibrator, model.reach)
     found = stage.recalibrate(raw, rows.tiers, clusters, present, settings.margin, settings.min_recalibration_rows)

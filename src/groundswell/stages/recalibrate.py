@@ -45,7 +45,8 @@ def recalibrate(
 
     The new calibrator replaces the present one only where the one-sided 95 % creator-clustered interval of the
     difference in cross-validated log loss lies below 0 and RPS is not worse by the margin; the reach of the ranges is
-    found anew, on the latest rows, where the present ranges clearly miss what they promise.
+    found anew, on the latest rows, where the present ranges clearly miss what they promise and new ones come nearer to
+    it on the same rows.
     """
     enough = _enough(len(tiers), min_rows)
     if enough.outcome is Outcome.NOT_APPLICABLE:

@@ -37,7 +37,6 @@ class Trained:
     calibrator: TierCalibrator
     reach: Reach
     candidates: tuple[Candidate, ...]
-    selection_rows: int
 
 
 def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int, check: Check) -> Trained:
@@ -60,7 +59,7 @@ def train(rows: Part, selection: npt.NDArray[np.bool_], seed: int, threads: int,
         else fit_boosted(rows, int(winner.setting), seed, threads, check)
     )
     reach = conformal_reach(chosen.cross_validated, judging.tiers)
-    return Trained(refitted, chosen.calibrator, reach, tuple(candidate for candidate, _ in contenders), len(judging))
+    return Trained(refitted, chosen.calibrator, reach, tuple(candidate for candidate, _ in contenders))
 
 
 #: A candidate and its forecast of the selection rows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from groundswell.jobs.context import Context
 from groundswell.jobs.harvest import harvest
 from groundswell.model import Model
 from groundswell.records import Window
+from groundswell.stages import line_audit
 from groundswell.store import calibrations, outcomes, registry, tables
 from groundswell.store.database import Database
 from tests.made_up import context_of, forecasts
@@ -255,12 +257,13 @@ def model() -> Model:
     return Model(Window.PUBLISH, described.feature_names, "views", None, described.estimator, Temperature())
 
 
-def serve(context: Context, n: int, sharpness: float) -> None:
-    """Log matured forecasts whose chances come true where `sharpness` is 1."""
+def serve(context: Context, n: int, sharpness: float, **changed: Any) -> None:
+    """Log matured forecasts whose chances come true where `sharpness` is 1; `authors` are taken in turn."""
+    authors = changed.pop("authors", [f"a{number}" for number in range(n)])
     probabilities, tiers = forecasts(n, 1, sharpness)
     rows = [
-        {"platform_video_id": f"v{number}", "probabilities": row, "author": f"a{number}", "score": 50.0}
-        for number, row in enumerate(probabilities.tolist())
+        {"platform_video_id": f"v{number}", "probabilities": row, "author": author, "score": 50.0} | changed
+        for (number, row), author in zip(enumerate(probabilities.tolist()), itertools.cycle(authors))
     ]
     ids = logged(context.database, rows)
     made = [outcome(one, actual_tier=tier, actual_score=None) for one, tier in zip(ids, tiers.tolist(), strict=True)]
@@ -321,6 +324,56 @@ def test_a_new_champion_is_not_blamed_for_what_the_one_before_predicted(context:
     assert (line["champion"], line["alarm"]) == (2, "red")
     assert line["recommendation"]["action"] == "none"
     assert "too little has matured" in line["recommendation"]["why"]
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[line_audit.Matured]:
+    """What was judged of a line, one entry a time."""
+    seen: list[line_audit.Matured] = []
+    plain = line_audit.audit_line
+
+    def noted(matured: line_audit.Matured, *rest: Any) -> line_audit.LineAudit:
+        seen.append(matured)
+        return plain(matured, *rest)
+
+    monkeypatch.setattr(line_audit, "audit_line", noted)
+    return seen
+
+
+@pytest.mark.parametrize("former", [0, 60])
+def test_the_same_predictions_are_judged_once(context: Context, judged: list[line_audit.Matured], former: int) -> None:
+    number = version(context, model=model())
+    serve(context, 120, 1.0, model_version=number)
+    if former:
+        scores = [{"platform_video_id": f"former{n}", "model_version": 99} for n in range(former)]
+        outcomes.record(context.database, [outcome(one) for one in logged(context.database, scores)], NOW - DAY)
+    line = told(context)["lines"]["publish"]
+    assert line["n"] == 120 + former
+    assert [len(matured.tiers) for matured in judged] == ([180, 120] if former else [120])
+
+
+@pytest.mark.parametrize(("named", "clusters"), [(29, 120), (30, 30 + 20)])
+def test_videos_are_evidence_where_few_creators_are_named(
+    context: Context, judged: list[line_audit.Matured], named: int, clusters: int
+) -> None:
+    authors = [f"a{number}" for number in range(named)]
+    serve(context, 100, 1.0, authors=authors)
+    nameless = [{"platform_video_id": f"n{number}", "author": None} for number in range(20)]
+    outcomes.record(context.database, [outcome(one) for one in logged(context.database, nameless)], NOW - DAY)
+    told(context)
+    assert len(set(judged[0].clusters.tolist())) == clusters
+
+
+@pytest.mark.parametrize(("named", "independent"), [(7, 120), (30, 30)])
+def test_pairs_of_few_creators_are_evidence_each(context: Context, named: int, independent: int) -> None:
+    rows = [
+        {"platform_video_id": f"own{n}", "score": 20 + n % 60, "author": None if n % 40 == 39 else f"a{n % named}"}
+        for n in range(120)
+    ]
+    made = [outcome(one, actual_score=12.0 + n % 60 + n % 7) for n, one in enumerate(logged(context.database, rows))]
+    outcomes.record(context.database, made, NOW - DAY)
+    reason = told(context)["scoreCalibration"]["reason"]
+    assert ("independent" in reason) == (independent < context.settings.min_pairs), reason
 
 
 def test_a_line_whose_champion_cannot_be_read_leaves_the_others_audited(context: Context) -> None:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,51 +11,12 @@ from groundswell.jobs.collection import stored_collection
 from groundswell.jobs.context import Context
 from groundswell.jobs.evidence import PREDICTIONS, VIDEOS, Evidence, evidence
 from groundswell.jobs.forecast_material import mature_videos
-from groundswell.jobs.ingest import ingest
-from groundswell.jobs.retrain import retrain
-from groundswell.records import ModelVersion, Window
 from groundswell.stages import split
-from groundswell.store import outcomes, registry
-from groundswell.store.database import Database
+from groundswell.store import outcomes
 from groundswell.training_rows import TrainingRows, training_rows_from_bytes
-from tests.made_up import context_of
-from tests.made_up_forecast import AS_OF, DAY, EASY, made_up
+from tests.made_up_forecast import AS_OF, DAY
 from tests.made_up_loop import logged, outcome
-
-PUBLISH = Window.PUBLISH
-NOW = AS_OF + 5 * DAY
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with 500 stored videos and a champion of `publish`, version 1."""
-    folder = tmp_path_factory.mktemp("trained")
-    context = opened(folder)
-    ingest(context.database, context.settings, made_up(500).write(folder / "exports"), as_of=AS_OF)
-    assert retrain(context, PUBLISH, AS_OF).status == "completed"
-    context.database.dispose()
-    return folder
-
-
-@pytest.fixture
-def trained(home: Path, tmp_path: Path) -> Iterator[Context]:
-    """A context of a copy of that home."""
-    shutil.copytree(home, tmp_path / "copy")
-    context = opened(tmp_path / "copy")
-    yield context
-    context.database.dispose()
-
-
-def opened(home: Path) -> Context:
-    database = Database(f"sqlite:///{home / 'groundswell.db'}")
-    database.prepare()
-    return context_of(home, database, **EASY)
-
-
-def champion(context: Context) -> ModelVersion:
-    found = registry.champion(context.database, PUBLISH)
-    assert found is not None
-    return found
+from tests.unit.jobs.trained import NOW, PUBLISH, champion, serve
 
 
 def learnt(context: Context) -> TrainingRows:
@@ -69,28 +25,6 @@ def learnt(context: Context) -> TrainingRows:
 
 def found(context: Context, min_rows: int = 50) -> Evidence:
     return evidence(context, champion(context), NOW, min_rows)
-
-
-def serve(context: Context, keys: list[str], values: Any, quantity: Any, **changed: Any) -> list[str]:
-    """Log matured predictions of the videos, an hour apart."""
-    names = (key.split(":", 1) for key in keys)
-    ids = logged(
-        context.database,
-        [
-            {
-                "predicted_at": AS_OF + timedelta(hours=number) / 60,
-                "platform": platform,
-                "platform_video_id": video,
-                "features": own,
-                "author": f"creator{number % 7}",
-            }
-            | changed
-            for number, ((platform, video), own) in enumerate(zip(names, values, strict=True))
-        ],
-    )
-    made = [outcome(one, actual_quantity=float(of)) for one, of in zip(ids, quantity, strict=True)]
-    outcomes.record(context.database, made, AS_OF + 4 * DAY)
-    return ids
 
 
 def test_without_predictions_stored_videos_are_taken_that_training_never_saw(trained: Context) -> None:

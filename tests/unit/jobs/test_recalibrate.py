@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +16,13 @@ from groundswell.jobs import models
 from groundswell.jobs import recalibrate as job
 from groundswell.jobs.context import Context
 from groundswell.jobs.evidence import evidence
-from groundswell.jobs.ingest import ingest
 from groundswell.jobs.recalibrate import recalibrate
-from groundswell.jobs.retrain import retrain
 from groundswell.model import Model, model_from_bytes
-from groundswell.records import ModelVersion, Window
+from groundswell.records import ModelVersion
 from groundswell.store import registry, runs
-from groundswell.store.database import Database
-from tests.made_up import context_of
-from tests.made_up_forecast import AS_OF, DAY, EASY, made_up
+from tests.made_up_forecast import AS_OF
 from tests.made_up_loop import verified
-from tests.unit.jobs.test_evidence import serve
-
-PUBLISH = Window.PUBLISH
-NOW = AS_OF + 5 * DAY
-QUICK = EASY | {"min_recalibration_rows": 50}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with 700 stored videos and a champion of `publish`, version 1."""
-    folder = tmp_path_factory.mktemp("trained")
-    context = opened(folder)
-    ingest(context.database, context.settings, made_up(700).write(folder / "exports"), as_of=AS_OF)
-    assert retrain(context, PUBLISH, AS_OF).status == "completed"
-    context.database.dispose()
-    return folder
-
-
-@pytest.fixture
-def trained(home: Path, tmp_path: Path) -> Iterator[Context]:
-    """A context of a copy of that home."""
-    shutil.copytree(home, tmp_path / "copy")
-    context = opened(tmp_path / "copy")
-    yield context
-    context.database.dispose()
-
-
-def opened(home: Path) -> Context:
-    database = Database(f"sqlite:///{home / 'groundswell.db'}")
-    database.prepare()
-    return context_of(home, database, **QUICK)
-
-
-def champion(context: Context) -> ModelVersion:
-    found = registry.champion(context.database, PUBLISH)
-    assert found is not None
-    return found
+from tests.unit.jobs.trained import NOW, PUBLISH, champion, opened, serve
 
 
 def model_of(context: Context, version: ModelVersion) -> Model:
@@ -150,6 +109,17 @@ def test_served_predictions_are_the_evidence_where_enough_matured(trained: Conte
     serve(trained, [f"tiktok:n{number}" for number in range(len(rows))], rows.features.tolist(), rows.quantity)
     body = recalibrate(trained, PUBLISH, NOW).body
     assert (body["status"], body["source"], body["rows"]) == ("completed", "predictions", len(rows))
+
+
+def test_the_videos_of_a_single_creator_are_evidence_where_nobody_else_is_served(trained: Context) -> None:
+    rows = evidence(trained, champion(trained), NOW, 50)
+    spoil(trained)
+    keys = [f"tiktok:n{number}" for number in range(len(rows))]
+    serve(trained, keys, rows.features.tolist(), rows.quantity, author="ann")
+    body = recalibrate(trained, PUBLISH, NOW).body
+    assert (body["status"], body["source"], body["rows"]) == ("completed", "predictions", len(rows))
+    outcomes = {finding["code"]: finding["outcome"] for finding in body["decision"]["findings"]}
+    assert outcomes["R1"] == "passed", "its interval is that of videos"
 
 
 def test_too_few_rows_are_told_by_their_numbers(trained: Context) -> None:
