@@ -46,4 +46,4 @@ lock:
 	uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv groundswell-data
+	rm -rf .venv .venv-mlflow groundswell-data

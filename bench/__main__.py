@@ -27,9 +27,14 @@ MEASUREMENTS = (
     ("calibrating", "thirty_splits", True),
     ("forecasting", "history_100k", False),
     ("forecasting", "publish_retrain", False),
-    ("forecasting", "live_row", False),
+    ("lookup", "million_posts", False),
     ("forecasting", "real_sources", True),
     ("replaying", "lives", True),
+    ("serving", "one_prediction", False),
+    ("serving", "over_http", False),
+    ("serving", "against_mlflow", False),
+    ("serving", "soak", False),
+    ("serving", "start", False),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks

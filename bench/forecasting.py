@@ -14,23 +14,17 @@ import numpy as np
 import orjson
 import polars as pl
 
-from bench import lookup
 from bench.measure import REAL_DATA, Row, peak_megabytes, resident_megabytes, seconds
-from groundswell.calibration.scores import Floats
 from groundswell.frames import MOMENT
 from groundswell.jobs.backtest import backtest
 from groundswell.jobs.collection import exported_collection
 from groundswell.jobs.context import open_context
 from groundswell.jobs.ingest import ingest
 from groundswell.jobs.retrain import retrain
-from groundswell.predictor.inputs import forecast_inputs
-from groundswell.predictor.requested import read_request
 from groundswell.records import Window
 from groundswell.settings import load_settings
 from groundswell.sources.synthetic import synthetic_videos
 from groundswell.stages.features.history import History, add_history, tags_of
-from groundswell.stages.maturity import LabelAge
-from groundswell.store.database import Database
 
 LABEL_AGE = timedelta(hours=72)
 FEW, MANY = 100_000, 2_000_000
@@ -145,50 +139,6 @@ def _matured(until: datetime) -> Iterator[dict[str, Any]]:
 
 def _posted(video: dict[str, Any]) -> float:
     return datetime.fromisoformat(str(video["createTimeISO"])).timestamp()
-
-
-def live_row() -> list[Row]:
-    """The features of one planned video of a busy author with ten busy hashtags, its past among a million posts."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{Path(folder) / 'posts.db'}")
-        database.prepare()
-        lookup.in_database(database)
-        rows = live_in_database(database)
-        database.dispose()
-    return rows
-
-
-def live_in_database(database: Database) -> list[Row]:
-    """The measurement, in a database that holds the posts of `lookup`."""
-    target = lookup.live_target()
-    at: datetime = target["moment"][0]
-    planned = {
-        "platform": "tiktok",
-        "author": target["author"][0],
-        "description": "How to fold a paper crane in one minute! #tag0 #tag1",
-        "soundName": target["sound_name"][0],
-        "hashtags": target["hashtags"][0].to_list(),
-        "durationSeconds": 31,
-        "postedAt": at.isoformat(),
-    }
-
-    requested = read_request([planned], Window.PUBLISH, at)
-
-    def one() -> Floats:
-        return forecast_inputs(database, requested, Window.PUBLISH, LabelAge(LABEL_AGE), at).values
-
-    for _ in range(10):
-        found = one()
-    taken = seconds(one, runs=51) * 1_000
-    unknown = int(np.isnan(found).sum())
-    return [
-        Row(
-            f"one live `publish` row among {lookup.POSTS:,} posts",
-            "< 20 ms",
-            f"{taken:.1f} ms ({found.shape[1]} features, {unknown} unknown)",
-            taken < 20,
-        )
-    ]
 
 
 #: Source (None: all), window, and log loss and RPS of the reference in the issue.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,16 @@ app.add_typer(db_app, name="db")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 WindowOption = Annotated[Window, typer.Option("--window", help="How long the video has been watched.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="T", help="ISO time beyond which nothing may be known.")]
+
+
+class ScheduleFormat(enum.StrEnum):
+    """Other schedulers that a schedule can be printed for."""
+
+    CRONTAB = "crontab"
+    VERCEL = "vercel"
+    K8S = "k8s"
+
+
 _FAILED = frozenset({"failed", "already_running"})
 #: What typer makes of Ctrl-C.
 _INTERRUPTED = 130
@@ -314,13 +325,32 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
     no_scheduler: Annotated[
-        bool, typer.Option("--no-scheduler", help="Bring your own cron; this version starts no scheduler either way.")
+        bool, typer.Option("--no-scheduler", help="Bring your own cron: `groundswell schedule` prints it.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes to answer with; default GROUNDSWELL_WORKERS.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Serve the cron endpoints and the prediction API."""
-    del no_scheduler
-    _serve(_settings("INFO"), host, port, json)
+    """Serve the pages, the prediction API and the cron endpoints, and run what is due."""
+    settings = _settings("INFO", **({"workers": workers} if workers is not None else {}))
+    _serve(settings, host, port, json, scheduler=not no_scheduler)
+
+
+@app.command(rich_help_panel="Answer")
+def schedule(
+    format: Annotated[  # noqa: A002
+        ScheduleFormat, typer.Option("--format", help="Whose words: crontab, vercel or k8s.")
+    ] = ScheduleFormat.CRONTAB,
+    url: Annotated[
+        str | None, typer.Option(help="Where the service is reached; default GROUNDSWELL_PUBLIC_URL.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print the schedule for a scheduler of your own, in place of the one that runs inside `serve`."""
+    from groundswell.scheduling.printed import printed
+
+    printing.show(printed(_settings(), format, url), json, lambda body: str(body["text"]))
 
 
 @models_app.command("list")
@@ -417,6 +447,31 @@ def check_database(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@db_app.command("backup")
+def back_up_database(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder; it serves as GROUNDSWELL_HOME.")],
+    json: Json = False,
+) -> None:
+    """Copy the embedded database and its models into a folder, while everything runs on."""
+    from groundswell.jobs.backup import back_up
+    from groundswell.printing_service import backup as view
+
+    with _opened() as context:
+        printing.show(back_up(context, folder), json, view)
+
+
+@app.command(rich_help_panel="Run it")
+def doctor(json: Json = False) -> None:
+    """Say what is configured, what is missing, and what to type next; exits 1 where something is broken."""
+    from groundswell.overview.doctor import examine
+    from groundswell.printing_service import doctor as view
+
+    body = examine(_settings())
+    printing.show(body, json, view)
+    if body["status"] == "broken":
+        raise typer.Exit(1)
+
+
 def _upgrade(json: bool) -> None:
     from groundswell.jobs.database import upgrade
 
@@ -444,9 +499,11 @@ def _opened() -> Iterator[Context]:
         context.database.dispose()
 
 
-def _serve(settings: Settings, host: str, port: int, json: bool) -> None:
+def _serve(settings: Settings, host: str, port: int, json: bool, scheduler: bool = False) -> None:
+    from groundswell.web.exposure import check_exposure
     from groundswell.web.listening import serve
 
+    check_exposure(settings, host)
     if settings.cron_secret is None:
         typer.echo("warning: CRON_SECRET is not set, so every call of a cron endpoint will be refused", err=True)
 
@@ -456,7 +513,7 @@ def _serve(settings: Settings, host: str, port: int, json: bool) -> None:
             sys.stdout.flush()
         typer.echo(f"groundswell listens on {url} (API reference at /docs)", err=True)
 
-    serve(settings, host, port, tell)
+    serve(settings, host, port, tell, scheduler)
 
 
 def _write_report(path: Path, page: str) -> None:

@@ -32,6 +32,7 @@ class DatabaseError(GroundswellError):
     """The database cannot be reached, read or written."""
 
     hint = "Check DATABASE_URL, and that the server is up: `groundswell db check`."
+    http_status = 503
 
 
 class ArtifactError(GroundswellError):

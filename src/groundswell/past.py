@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
+import sqlalchemy as sa
 
 from groundswell.stages.features.history import (
     CREATOR_POSTS,
     HASHTAG_POSTS,
-    MOST_HASHTAGS,
     PLATFORM_POSTS,
     SOUND_POSTS,
     History,
+    hashtags_of,
     tags_of,
 )
+from groundswell.stages.features.single import PastOfOne
 from groundswell.stages.maturity import LabelAge, add_outcomes
 from groundswell.store import corpus
 from groundswell.store import posts as stored
@@ -38,6 +42,9 @@ def store(database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, 
 
 def refresh(database: Database, label: LabelAge) -> None:
     """Bring what can be looked up in line with the readings that came since: all of it where nothing is there yet."""
+    with database.read() as connection:
+        if is_current(connection, label):
+            return
     known = stored.state(database)
     if known is None or known != _state(label, known.last_snapshot):
         store(database, corpus.posted(database), readings(database), label)
@@ -48,16 +55,40 @@ def refresh(database: Database, label: LabelAge) -> None:
         _write(database, changed, _state(label, newest), everything=False)
 
 
+def is_current(connection: sa.Connection, label: LabelAge) -> bool:
+    """Return whether `refresh` would find nothing to do, from one small select."""
+    known, newest = stored.state_and_newest_snapshot(connection)
+    return known is not None and known == _state(label, known.last_snapshot) and newest <= known.last_snapshot
+
+
 def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> History:
     """Return what was known of other posts at the moment of each target (platform, author, sound_name, hashtags)."""
-    # Item by item: over a few short lists an expression of polars takes ten times as long.
-    tags = [
-        None if own is None else list(dict.fromkeys(tag.lower() for tag in own[:MOST_HASHTAGS] if tag is not None))
-        for own in targets["hashtags"].to_list()
-    ]
+    tags = [hashtags_of(own) for own in targets["hashtags"].to_list()]
     asked = targets.with_columns(pl.Series("hashtags", tags, dtype=pl.List(pl.String)))
     found = stored.look_up(database, asked, _LIMITS, label.age)
     return History(found.posts, found.tags, stored.followers(database, asked, _READ_POSTS))
+
+
+def look_up_one(
+    connection: sa.Connection, video: Mapping[str, Any], moment: datetime, label: LabelAge, *, followers: bool = True
+) -> PastOfOne:
+    """Return what was known of other posts at the moment of one video (platform, author, sound_name, hashtags).
+
+    The creator's followers are looked up where they are asked for.
+    """
+    asked = stored.Asked(
+        video["platform"], video["author"], video["sound_name"], hashtags_of(video["hashtags"]), moment
+    )
+    found = stored.look_up_one(connection, asked, _LIMITS, label.age, _READ_POSTS if followers else 0)
+    return PastOfOne(
+        found.posted_at[::-1],
+        found.views[::-1],
+        found.engagement[::-1],
+        found.sound_views[::-1],
+        found.platform_views[::-1],
+        [views[::-1] for views in found.hashtag_views],
+        found.followers,
+    )
 
 
 def _state(label: LabelAge, snapshot: int) -> stored.State:

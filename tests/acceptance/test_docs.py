@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from groundswell.settings import Settings, variable
-from tests.acceptance.process import EASY, made_up, shell_environment, write_export
+from tests.acceptance.process import EASY, Place, made_up, serving, shell_environment, write_export
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,9 +35,18 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Whether it is an example of ours that a reader would paste: tagged `bash`, and not `bash no-run`."""
+        """Whether it is an example that a reader would paste: tagged `bash`, and not `bash no-run`.
+
+        `bash postgres` runs beside a product's tables on PostgreSQL, `bash served` while a server of the place runs.
+        """
         words = [line.split()[0] for line in self.text.splitlines() if line.strip() and not line.startswith("#")]
-        return self.info == ("bash",) and "groundswell" in words and "make" not in words
+        plain = self.info == ("bash",) and "groundswell" in words and "make" not in words
+        return plain or self.info in {("bash", "postgres"), ("bash", "served")}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What has to be there: `postgres`, `served` or nothing."""
+        return frozenset(self.info[1:])
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -88,7 +98,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_commands_named_in_the_documents_exist(generate: ModuleType) -> None:
     known = {path for path, _ in generate.walk()}
-    named = re.compile(r"`groundswell ((?:models |calibrations |db )?[a-z]+)")
+    named = re.compile(r"`groundswell ((?:models |calibrations |db |alerts )?[a-z]+)")
     for path in DOCS:
         for words in named.findall(path.read_text(encoding="utf-8")):
             assert f"groundswell {words}" in known, f"{path.name} names `groundswell {words}`"
@@ -100,24 +110,45 @@ def test_an_example_is_what_a_reader_would_paste() -> None:
     assert [block.runs for block in blocks(text)] == [True, False, False, False]
 
 
+SECRETS = {"CRON_SECRET": "cron-secret-of-the-docs", "GROUNDSWELL_API_KEY": "api-key-of-the-docs"}
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_the_examples_run_in_order_in_a_fresh_home(path: Path, tmp_path: Path) -> None:
+def test_the_examples_run_in_order_in_a_fresh_home(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     examples = [block for block in blocks(path.read_text(encoding="utf-8")) if block.runs]
     if not examples:
         assert path.name != "README.md", "the README shows how it is used"
         return
     for name in EXAMPLES:
         write_export(tmp_path / name, made_up(600))
+    environment = dict(EASY)
+    if any("postgres" in block.needs for block in examples):
+        environment["DATABASE_URL"] = request.getfixturevalue("product_url")
+    with ExitStack() as stack:
+        for block in examples:
+            if "served" in block.needs and "URL" not in environment:
+                place = Place(tmp_path, environment | SECRETS | _exported(examples))
+                server = stack.enter_context(serving(place))
+                environment |= {"URL": server.url, **SECRETS}
+            _paste(path.name, block, tmp_path, environment)
+
+
+def _exported(examples: list[Block]) -> dict[str, str]:
+    """Return the home that the examples chose: a server must be of the same place."""
+    homes = re.findall(r"^export (GROUNDSWELL_HOME)=(\S+)", "".join(block.text for block in examples), re.MULTILINE)
+    return dict(homes)
+
+
+def _paste(name: str, block: Block, folder: Path, environment: Mapping[str, str]) -> None:
     typed = Path(sys.executable).parent
-    for block in examples:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.text],
-            cwd=tmp_path,
-            env=shell_environment({**EASY, "PATH": f"{typed}{os.pathsep}{os.environ['PATH']}"}),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"{path.name}:\n{block.text}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder,
+        env=shell_environment({**environment, "PATH": f"{typed}{os.pathsep}{os.environ['PATH']}"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{name}:\n{block.text}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr

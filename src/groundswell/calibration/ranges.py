@@ -33,9 +33,9 @@ class Reach:
         >>> Reach(0.7).ranges(np.array([[0.05, 0.25, 0.4, 0.25, 0.05]])).tolist()
         [[2, 4]]
         """
-        inside = mass_before(probabilities) <= self.mass
+        before = mass_before(probabilities)
         # A reach below zero, from rows that were all predicted right, still leaves the likeliest tier.
-        inside |= mass_before(probabilities) == 0
+        inside = (before <= self.mass) | (before == 0)
         return np.stack([inside.argmax(axis=1) + 1, 5 - inside[:, ::-1].argmax(axis=1)], axis=1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from groundswell.predictor.logbook import Logbook
 from groundswell.predictor.predictor import Prediction, Predictor, TierRange, answer
 from groundswell.predictor.requested import REQUEST_FIELDS, Refusal
 
-__all__ = ["REQUEST_FIELDS", "Prediction", "Predictor", "Refusal", "TierRange", "answer"]
+__all__ = ["REQUEST_FIELDS", "Logbook", "Prediction", "Predictor", "Refusal", "TierRange", "answer"]

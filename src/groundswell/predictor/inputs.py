@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
+import sqlalchemy as sa
 
 from groundswell import past
 from groundswell.calibration.scores import Floats
 from groundswell.frames import MOMENT
-from groundswell.predictor.requested import NO_ID, Requested, readings_of, timed, unread, with_stored_facts
-from groundswell.records import Window
+from groundswell.predictor.requested import (
+    NO_ID,
+    UNDATED,
+    Refusal,
+    Requested,
+    readings_of,
+    timed,
+    unread,
+    with_stored_facts,
+)
+from groundswell.records import Window, utc
 from groundswell.stages import features
 from groundswell.stages.features.early import add_early
 from groundswell.stages.features.history import add_history
+from groundswell.stages.features.single import early_of_one, history_of_one
 from groundswell.stages.maturity import LabelAge
 from groundswell.store import corpus
 from groundswell.store.database import Database
+from groundswell.store.known_video import Reading, known_video
 from groundswell.store.readings import readings
 
 
@@ -53,6 +67,80 @@ def forecast_inputs(database: Database, requested: Requested, window: Window, la
     known = add_history(rows, past.look_up(database, rows, label), label.age)
     known = known.with_columns(_stated_followers(at))
     return Inputs(requested, features.matrix(known, features.of_window(window)), known["followers"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OneInput:
+    """One video with what is stored of it filled in, its features, shape (features,), and the creator's followers."""
+
+    video: dict[str, Any]
+    values: Floats
+    followers: int | None
+
+
+def forecast_inputs_of_one(
+    database: Database, video: Mapping[str, Any], window: Window, label: LabelAge, at: datetime
+) -> OneInput | Refusal:
+    """Return what `forecast_inputs` says of one usable video (a row of `Requested.rows`), without a frame.
+
+    A video that was not read within the window, or whose posting time nobody knows, is refused.
+    """
+    with database.read() as connection:
+        if past.is_current(connection, label):
+            return _one(database, connection, _Question(video, window, label, utc(at)))
+    past.refresh(database, label)
+    with database.read() as connection:
+        return _one(database, connection, _Question(video, window, label, utc(at)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    video: Mapping[str, Any]
+    window: Window
+    label: LabelAge
+    at: datetime
+
+
+def _one(database: Database, connection: sa.Connection, asked: _Question) -> OneInput | Refusal:
+    window, at = asked.window, asked.at
+    video, stored = _completed(database, connection, asked)
+    if video["posted_at"] is None and window is not Window.PUBLISH:
+        return UNDATED
+    posted_at = video["posted_at"] = utc(video["posted_at"] or at)
+    moment = min(posted_at + window.age, max(posted_at, at))
+    early: dict[str, float] | None = {}
+    if window is not Window.PUBLISH:
+        early = early_of_one([*stored, *_brought(video, at)], posted_at, moment, window.age)
+    if early is None:
+        return unread(window)
+    stated = _stated(video, moment, at)
+    found = past.look_up_one(connection, video, moment, asked.label, followers=stated is None)
+    followers = found.followers if stated is None else stated
+    history = history_of_one(found, posted_at, moment, asked.label.age)
+    told = video | early | history | {"followers": followers}
+    return OneInput(video, features.of_one(told, features.of_window(window)), followers)
+
+
+def _completed(database: Database, connection: sa.Connection, asked: _Question) -> tuple[dict[str, Any], list[Reading]]:
+    """Return the video with what it leaves out of the stored facts, and its stored readings."""
+    video = dict(asked.video)
+    if video["platform_video_id"] == NO_ID:
+        return video, []
+    known = known_video(database, connection, video["platform"], video["platform_video_id"], asked.at)
+    return video | {name: fact for name, fact in known.facts.items() if video[name] is None}, known.readings
+
+
+def _brought(video: Mapping[str, Any], at: datetime) -> list[Reading]:
+    """Return the counters of the video as a reading, taken when it says so, else now."""
+    if video["views"] is None:
+        return []
+    return [(utc(video["scraped_at"] or at), video["views"], video["likes"], video["comments"], video["shares"])]
+
+
+def _stated(video: Mapping[str, Any], moment: datetime, at: datetime) -> int | None:
+    """Return followers as the video states them, where they were known at the moment of prediction."""
+    timely = utc(video["scraped_at"] or at) <= moment or video["posted_at"] >= at - _JUST_POSTED
+    return video["author_followers"] if timely else None
 
 
 def _known(database: Database, requested: Requested) -> Requested:

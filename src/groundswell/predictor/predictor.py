@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import repeat
 from typing import Any
 
-import polars as pl
+import structlog
 
 from groundswell.calibration import scores
 from groundswell.calibration.platt import Platt
 from groundswell.calibration.score_calibration import ScoreCalibration, score_calibration_from_content
-from groundswell.calibration.scores import Floats
-from groundswell.errors import ArtifactError, NoChampionError, StaleModelError
-from groundswell.frames import MOMENT
+from groundswell.errors import ArtifactError, DatabaseError, NoChampionError, StaleModelError
 from groundswell.model import Model, model_from_bytes
-from groundswell.predictor.inputs import Inputs, forecast_inputs, observed_inputs
+from groundswell.predictor.asked import Asked, ask
 from groundswell.predictor.reasons import Reason, explain
-from groundswell.predictor.requested import NO_ID, REQUEST_FIELDS, Refusal, Requested, read_request
+from groundswell.predictor.requested import NO_ID, REQUEST_FIELDS, Refusal
 from groundswell.records import CalibrationVersion, Window, as_json
-from groundswell.stages import features, segments
+from groundswell.stages import features
 from groundswell.stages.maturity import LabelAge
 from groundswell.store import predictions, registry
 from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database
+from groundswell.telemetry import stage
 
+#: While the database is away it is asked again only so often, since each question may take until a timeout.
+_AWAY_SECONDS = 2.0
+#: A model that could not be loaded is tried again only so often.
+_REFUSED_SECONDS = 10.0
+log = structlog.stdlib.get_logger("predictor")
 _LABEL = LabelAge(timedelta(hours=72))
 
 
@@ -58,16 +65,53 @@ class Prediction:
     model_version: int
     calibration_version: int | None
 
+    def body(self) -> dict[str, Any]:
+        """Return the answer as JSON types: what `as_json` says of it, ten times as fast."""
+        return {
+            "predictionId": self.prediction_id,
+            "window": self.window.value,
+            "tier": self.tier,
+            "probabilities": list(self.probabilities),
+            "range": {"low": self.range.low, "high": self.range.high, "probability": self.range.probability},
+            "score": self.score,
+            "calibratedScore": self.calibrated_score,
+            "reasons": None if self.reasons is None else as_json(self.reasons),
+            "modelVersion": self.model_version,
+            "calibrationVersion": self.calibration_version,
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Champion:
+    """What serves a window: the registry's word, the model that was loaded for it, and what corrects its scores."""
+
+    serving: registry.Serving
+    model: Model
+    calibration: ScoreCalibration | None
+
 
 class Predictor:
-    """Serves every window from the registry; `label` says at which age the outcomes of the past were read."""
+    """Serves every window from the registry; `label` says at which age the outcomes of the past were read.
 
-    def __init__(self, database: Database, artifacts: Artifacts, label: LabelAge = _LABEL) -> None:
+    `write` stores what is to be logged; by default each answer waits until the database has it. While the database is
+    away, or a champion cannot be loaded, what was loaded last goes on serving.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        artifacts: Artifacts,
+        label: LabelAge = _LABEL,
+        write: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+    ) -> None:
         self._database = database
         self._artifacts = artifacts
         self._label = label
-        self._loaded: dict[Window, tuple[str, Model]] = {}
+        self._write = write or partial(predictions.log, database)
+        self._champions: dict[Window, Champion] = {}
         self._loading = threading.Lock()
+        self._away_until = 0.0
+        self._refused: dict[str, float] = {}
 
     def predict(
         self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime, *, reasons: bool = False
@@ -78,48 +122,101 @@ class Predictor:
         NoChampionError where nothing serves the window, ArtifactError where the champion's model cannot be had,
         StaleModelError where it was trained with another label age.
         """
-        serving = registry.serving(self._database, window)
+        asked, found = self._answered(videos, window, at, reasons=reasons)
+        with stage("log"):
+            self._write(_records(found, asked, self._label, at))
+        return _in_order(asked, found, len(videos))
+
+    def explore(
+        self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime, *, reasons: bool = False
+    ) -> list[Prediction | Refusal]:
+        """Return the same as `predict`, and log nothing: for what somebody only tries."""
+        asked, found = self._answered(videos, window, at, reasons=reasons)
+        return _in_order(asked, found, len(videos))
+
+    def load(self, window: Window) -> int:
+        """Load what serves a window, and return its version; raises as `predict` does."""
+        return self.champion(window).serving.version or 0
+
+    def warm(self) -> dict[str, int]:
+        """Load what serves every window, and return the versions that are loaded.
+
+        Raises DatabaseError; ArtifactError or StaleModelError where a window has nothing that was loaded before.
+        """
+        self._away_until = 0.0
+        versions = {}
+        for window in Window:
+            try:
+                versions[window.value] = self.load(window)
+            except NoChampionError:
+                continue
+        return versions
+
+    def _answered(
+        self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime, *, reasons: bool
+    ) -> tuple[Asked, list[Prediction]]:
+        champion = self.champion(window)
+        asked = ask(self._database, videos, window, self._label, at)
+        if not asked.lines:
+            return asked, []
+        with stage("model"):
+            told = explain(champion.model, features.of_window(window), asked.values) if reasons else None
+            return asked, predictions_of(champion, asked, told)
+
+    def champion(self, window: Window) -> Champion:
+        """Return what serves by the registry's word, or by its last word while the database is away.
+
+        Raises as `predict` does.
+        """
+        known = self._champions.get(window)
+        if known is not None and time.monotonic() < self._away_until:
+            return known
+        try:
+            serving = registry.serving(self._database, window)
+        except DatabaseError:
+            if known is None:
+                raise
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            return known
         if serving.version is None or serving.artifact is None:
             raise NoChampionError(f"No model serves the window {window.value!r} yet.", _retrain_hint(window))
-        model = self._model(window, serving.artifact)
-        requested = read_request(videos, window, at)
-        inputs = self._inputs(requested, window, at)
-        refusals, rows = inputs.requested.refusals, inputs.requested.rows
-        answers: list[Prediction | Refusal | None] = [refusals.get(position) for position in range(len(videos))]
-        if rows.height:
-            told = explain(model, features.of_window(window), inputs.values) if reasons else None
-            about = rows.with_columns(inputs.followers.alias("followers")).with_columns(
-                segments.segment("platform", "followers"), _matures_at(window, self._label, at)
+        if known is not None and known.serving.artifact == serving.artifact:
+            return known if known.serving == serving else self._serve(window, serving, known.model)
+        if known is not None and time.monotonic() < self._refused.get(serving.artifact, 0.0):
+            return known
+        try:
+            with self._loading:
+                return self._loaded(window, serving, serving.artifact)
+        except (ArtifactError, StaleModelError) as error:
+            if known is None:
+                raise
+            self._refused[serving.artifact] = time.monotonic() + _REFUSED_SECONDS
+            log.error(
+                f"Version {serving.version} of {window.value} cannot be loaded, version {known.serving.version} "
+                f"serves on: {error}"
             )
-            found = _predictions(
-                model, inputs.values, serving, [f"{window.value}/{name}" for name in about["segment"]], told
+            return known
+
+    def _loaded(self, window: Window, serving: registry.Serving, artifact: str) -> Champion:
+        known = self._champions.get(window)
+        if known is not None and known.serving.artifact == artifact:
+            return self._serve(window, serving, known.model)
+        model = model_from_bytes(self._artifacts.get(artifact))
+        if model.feature_names != features.names(features.of_window(window)):
+            raise ArtifactError("The champion sees other features than this version of groundswell.")
+        hours = self._label.age.total_seconds() / 3_600
+        if window.is_forecast and model.label_age_hours != hours:
+            raise StaleModelError(
+                f"The champion of {window.value} learnt outcomes at an age of {model.label_age_hours:g} h, "
+                f"GROUNDSWELL_LABEL_AGE says {hours:g} h."
             )
-            predictions.log(self._database, _records(found, about, inputs.values, at))
-            for position, prediction in zip(rows["line"].to_list(), found, strict=True):
-                answers[position] = prediction
-        return [answer for answer in answers if answer is not None]
+        return self._serve(window, serving, model)
 
-    def _inputs(self, requested: Requested, window: Window, at: datetime) -> Inputs:
-        if not requested.rows.height or window is Window.OBSERVED:
-            return observed_inputs(requested)
-        return forecast_inputs(self._database, requested, window, self._label, at)
-
-    def _model(self, window: Window, artifact: str) -> Model:
-        name, model = self._loaded.get(window, (None, None))
-        if name == artifact and model is not None:
-            return model
-        with self._loading:
-            loaded = model_from_bytes(self._artifacts.get(artifact))
-            if loaded.feature_names != features.names(features.of_window(window)):
-                raise ArtifactError("The champion sees other features than this version of groundswell.")
-            hours = self._label.age.total_seconds() / 3_600
-            if window.is_forecast and loaded.label_age_hours != hours:
-                raise StaleModelError(
-                    f"The champion of {window.value} learnt outcomes at an age of {loaded.label_age_hours:g} h, "
-                    f"GROUNDSWELL_LABEL_AGE says {hours:g} h."
-                )
-            self._loaded[window] = (artifact, loaded)
-        return loaded
+    def _serve(self, window: Window, serving: registry.Serving, model: Model) -> Champion:
+        calibration = score_calibration_of(serving.calibration) if serving.calibration else None
+        # One assignment: a request sees the champion before or the one after, never half of one.
+        champion = self._champions[window] = Champion(serving, model, calibration)
+        return champion
 
 
 def _retrain_hint(window: Window) -> str:
@@ -127,48 +224,56 @@ def _retrain_hint(window: Window) -> str:
     return f"Run `groundswell ingest PATH` and then `{retrain}`."
 
 
-def _matures_at(window: Window, label: LabelAge, at: datetime) -> pl.Expr:
-    """Return when the outcome can be read, null where nobody knows when it was posted.
+def _matures_at(window: Window, posted_at: datetime | None, label: LabelAge, at: datetime) -> datetime | None:
+    """Return when the outcome can be read, None where nobody knows when it was posted.
 
     A description of counters is judged by a later reading at least.
     """
-    matures = pl.col("posted_at") + label.age
-    if window.is_forecast:
-        return matures.alias("matures_at")
-    later = pl.max_horizontal(matures, pl.lit(at, MOMENT))
-    return pl.when(matures.is_not_null()).then(later).alias("matures_at")
+    if posted_at is None:
+        return None
+    matures = posted_at + label.age
+    return matures if window.is_forecast else max(matures, at)
 
 
-def _predictions(
-    model: Model,
-    values: Floats,
-    serving: registry.Serving,
-    segment_names: Sequence[str],
-    told: Sequence[tuple[Reason, ...]] | None,
-) -> list[Prediction]:
-    probabilities = model.probabilities(values)
-    tiers, plain, ranges = (
-        scores.likeliest(probabilities),
-        scores.score(probabilities),
-        model.reach.ranges(probabilities),
+def predictions_of(champion: Champion, asked: Asked, told: Sequence[tuple[Reason, ...]] | None) -> list[Prediction]:
+    """Return what the champion says of each video that was asked about, with the reasons told of it."""
+    model, serving = champion.model, champion.serving
+    probabilities = model.probabilities(asked.values)
+    plain, calibration = scores.score(probabilities), champion.calibration
+    segment_names = [f"{model.window.value}/{name}" for name in asked.segments]
+    calibrated = 100 * calibration.apply(plain / 100, segment_names) if calibration else plain
+    ends = model.reach.ranges(probabilities).tolist()
+    version = int(serving.version or 0)
+    calibration_version = serving.calibration.version if serving.calibration else None
+    rows = zip(
+        scores.likeliest(probabilities).tolist(),
+        probabilities.tolist(),
+        ends,
+        plain.tolist(),
+        calibrated.tolist(),
+        repeat(None) if told is None else told,
+        strict=False,  # what is repeated has no end
     )
-    calibration = serving.calibration
-    calibrated = 100 * score_calibration_of(calibration).apply(plain / 100, segment_names) if calibration else plain
     return [
         Prediction(
             prediction_id=str(uuid.uuid4()),
             window=model.window,
-            tier=int(tiers[row]),
-            probabilities=tuple(probabilities[row].tolist()),
-            range=_tier_range(probabilities[row], int(ranges[row, 0]), int(ranges[row, 1])),
-            score=round(float(plain[row]), 4),
-            calibrated_score=round(float(calibrated[row]), 4),
-            reasons=None if told is None else told[row],
-            model_version=int(serving.version or 0),
-            calibration_version=calibration.version if calibration else None,
+            tier=tier,
+            probabilities=tuple(chances),
+            range=TierRange(low, high, round(sum(chances[low - 1 : high]), 6)),
+            score=round(score, 4),
+            calibrated_score=round(own, 4),
+            reasons=reasons,
+            model_version=version,
+            calibration_version=calibration_version,
         )
-        for row in range(len(values))
+        for tier, chances, (low, high), score, own, reasons in rows
     ]
+
+
+def _in_order(asked: Asked, found: Sequence[Prediction], many: int) -> list[Prediction | Refusal]:
+    answers: dict[int, Prediction | Refusal] = {**asked.refusals, **dict(zip(asked.lines, found, strict=True))}
+    return [answers[position] for position in range(many)]
 
 
 def score_calibration_of(version: CalibrationVersion) -> ScoreCalibration:
@@ -178,44 +283,38 @@ def score_calibration_of(version: CalibrationVersion) -> ScoreCalibration:
     return score_calibration_from_content(version.content)
 
 
-def _tier_range(probabilities: Floats, low: int, high: int) -> TierRange:
-    return TierRange(low, high, round(float(probabilities[low - 1 : high].sum()), 6))
-
-
-def _records(found: Sequence[Prediction], rows: pl.DataFrame, values: Floats, at: datetime) -> list[dict[str, Any]]:
-    inputs = rows.select(REQUEST_FIELDS.values()).rename({column: name for name, column in REQUEST_FIELDS.items()})
+def _records(found: Sequence[Prediction], asked: Asked, label: LabelAge, at: datetime) -> list[dict[str, Any]]:
     return [
         {
             "id": prediction.prediction_id,
             "predicted_at": at,
             "window": prediction.window.value,
-            "platform": given["platform"],
-            "platform_video_id": None if given["platformVideoId"] == NO_ID else given["platformVideoId"],
+            "platform": video["platform"],
+            "platform_video_id": None if video["platform_video_id"] == NO_ID else video["platform_video_id"],
             "model_version": prediction.model_version,
             "calibration_version": prediction.calibration_version,
             "tier": prediction.tier,
             "range_low": prediction.range.low,
             "range_high": prediction.range.high,
-            "probabilities": list(prediction.probabilities),
+            "probabilities": prediction.probabilities,
             "score": prediction.score,
             "calibrated_score": prediction.calibrated_score,
-            "features": value,
-            "author": given["author"],
+            "features": values,
+            "author": video["author"],
             "segment": segment,
-            "matures_at": matures_at,
-            "input": as_json({name: item for name, item in given.items() if item not in (None, NO_ID)}),
+            "matures_at": _matures_at(prediction.window, video["posted_at"], label, at),
+            "input": {
+                name: as_json(value) if isinstance(value, datetime) else value
+                for name, column in REQUEST_FIELDS.items()
+                if (value := video[column]) is not None and value != NO_ID
+            },
         }
-        for prediction, given, value, segment, matures_at in zip(
-            found,
-            inputs.iter_rows(named=True),
-            values.tolist(),
-            rows["segment"].to_list(),
-            rows["matures_at"].to_list(),
-            strict=True,
+        for prediction, video, values, segment in zip(
+            found, asked.videos, asked.values.tolist(), asked.segments, strict=True
         )
     ]
 
 
 def answer(predictions_: Sequence[Prediction | Refusal]) -> dict[str, Any]:
     """Return the answers as the body that the API sends and the CLI prints."""
-    return {"predictions": as_json(list(predictions_))}
+    return {"predictions": [found.body() for found in predictions_]}

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from groundswell.frames import MOMENT, RawChunk
-from groundswell.records import Window
-from groundswell.stages.ingest import REASONS, Cleaned, clean
+from groundswell.records import Rejection, Window
+from groundswell.stages.ingest import REASONS, Cleaned, clean, clean_one
 
 #: What a request calls each canonical column.
 REQUEST_FIELDS = {
@@ -51,6 +51,16 @@ class Refusal:
     error: str
     hint: str
 
+    def body(self) -> dict[str, str]:
+        """Return the refusal as JSON types."""
+        return {"error": self.error, "hint": self.hint}
+
+
+#: What is said of a video that was not posted yet, as far as anybody told.
+UNDATED = Refusal("postedAt is missing.", _POSTED)
+_NAMES = {column: name for name, column in REQUEST_FIELDS.items()}
+_UNLIKED, _UNSEEN = Refusal("likes is missing.", _DESCRIBE), Refusal("views is missing or 0.", _DESCRIBE)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Requested:
@@ -66,13 +76,28 @@ class Requested:
         )
 
 
+def read_one(video: Any, window: Window, at: datetime) -> dict[str, Any] | Refusal:
+    """Return one video by its canonical columns, or its refusal: what `read_request` says of it, without a frame."""
+    if not isinstance(video, Mapping):
+        return _not_an_object(window)
+    raw = {column: video.get(name, video.get(column)) for name, column in REQUEST_FIELDS.items()}
+    raw["platform_video_id"] = _id_or_none_given(raw["platform_video_id"])
+    cleaned = clean_one(raw, "request", 0, _until(window, at))
+    if isinstance(cleaned, Rejection):
+        return _refusal(cleaned, _reasons(window))
+    if window is Window.OBSERVED and not cleaned["views"]:
+        return _UNSEEN
+    if window is Window.OBSERVED and cleaned["likes"] is None:
+        return _UNLIKED
+    return cleaned
+
+
 def read_request(videos: Sequence[Mapping[str, Any]], window: Window, at: datetime) -> Requested:
     """Return what can be answered in the window; a video for `publish` may be planned, the others lie in the past."""
-    ahead = PLANNED_AHEAD if window is Window.PUBLISH else timedelta(0)
-    cleaned = _clean(videos, at + ahead)
+    cleaned = _clean(videos, _until(window, at))
     requested = Requested(cleaned.frame, _refusals(cleaned, window)).refuse(
         [line for line, video in enumerate(videos) if not isinstance(video, Mapping)],
-        Refusal("A video must be a JSON object.", _POSTED if window.is_forecast else _DESCRIBE),
+        _not_an_object(window),
     )
     return requested if window.is_forecast else _with_counters(requested)
 
@@ -95,7 +120,7 @@ def timed(requested: Requested, window: Window, at: datetime) -> Requested:
         planned = pl.coalesce("posted_at", pl.lit(at, MOMENT)).alias("posted_at")
         return dataclasses.replace(requested, rows=requested.rows.with_columns(planned))
     undated = requested.rows.filter(pl.col("posted_at").is_null())["line"].to_list()
-    return requested.refuse(undated, Refusal("postedAt is missing.", _POSTED))
+    return requested.refuse(undated, UNDATED)
 
 
 def readings_of(rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
@@ -115,31 +140,45 @@ def _clean(videos: Sequence[Mapping[str, Any]], until: datetime) -> Cleaned:
     columns = {
         column: [video.get(name, video.get(column)) for video in objects] for name, column in REQUEST_FIELDS.items()
     }
-    # The rules of ingest hold for requests too, but a video that is only planned or described needs no id.
-    given = columns["platform_video_id"]
-    columns["platform_video_id"] = [NO_ID if value is None or value == "" else value for value in given]
+    columns["platform_video_id"] = [_id_or_none_given(value) for value in columns["platform_video_id"]]
     return clean(RawChunk("videos", list(range(len(videos))), columns, []), "request", until)
 
 
+def _id_or_none_given(value: Any) -> Any:
+    # The rules of ingest hold for requests too, but a video that is only planned or described needs no id.
+    return NO_ID if value is None or value == "" else value
+
+
+def _until(window: Window, at: datetime) -> datetime:
+    return at + PLANNED_AHEAD if window is Window.PUBLISH else at
+
+
+def _not_an_object(window: Window) -> Refusal:
+    return Refusal("A video must be a JSON object.", _POSTED if window.is_forecast else _DESCRIBE)
+
+
 def _refusals(cleaned: Cleaned, window: Window) -> dict[int, Refusal]:
-    names = {column: name for name, column in REQUEST_FIELDS.items()}
-    reasons = dict(REASONS)
+    reasons = _reasons(window)
+    return {rejection.line: _refusal(rejection, reasons) for rejection in cleaned.rejections}
+
+
+def _refusal(rejection: Rejection, reasons: Mapping[str, str]) -> Refusal:
+    name = _NAMES.get(rejection.field, rejection.field)
+    return Refusal(f"{name}={rejection.value}: {reasons[rejection.reason]}", _CORRECT)
+
+
+def _reasons(window: Window) -> dict[str, str]:
+    """Return what each code means where the video of a request is concerned."""
+    future = REASONS["future_date"]
     if window is Window.PUBLISH:
-        reasons["future_date"] = f"The time lies more than {PLANNED_AHEAD.days} days ahead."
+        future = f"The time lies more than {PLANNED_AHEAD.days} days ahead."
     elif window.is_forecast:
-        reasons["future_date"] += " A planned video is asked about in the window `publish`."
-    return {
-        rejection.line: Refusal(
-            f"{names.get(rejection.field, rejection.field)}={rejection.value}: {reasons[rejection.reason]}", _CORRECT
-        )
-        for rejection in cleaned.rejections
-    }
+        future += " A planned video is asked about in the window `publish`."
+    return REASONS | {"future_date": future}
 
 
 def _with_counters(requested: Requested) -> Requested:
     rows = requested.rows
     unseen = rows.filter(pl.col("views").fill_null(0) == 0)["line"].to_list()
     unliked = rows.filter(pl.col("views") > 0, pl.col("likes").is_null())["line"].to_list()
-    return requested.refuse(unliked, Refusal("likes is missing.", _DESCRIBE)).refuse(
-        unseen, Refusal("views is missing or 0.", _DESCRIBE)
-    )
+    return requested.refuse(unliked, _UNLIKED).refuse(unseen, _UNSEEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,8 @@ REASONS: dict[str, str] = {
 LONGEST_CAPTION = 10_000
 LONGEST_TEXT = 2_000
 MOST_HASHTAGS = 1_000
+#: The app shows 12.3K, 4.5M, 1.2B; below 10,000 it shows every one: counts from there on, and their unit.
+_ROUNDING = ((1_000_000_000, 100_000_000), (1_000_000, 100_000), (10_000, 100))
 _SHOWN_CHARACTERS = 200
 #: Clocks differ; a scraper's may be a little ahead of ours.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -124,6 +126,54 @@ def clean(chunk: RawChunk, file: str, as_of: datetime) -> Cleaned:
     return Cleaned(frame, sorted(rejections, key=lambda rejection: rejection.line))
 
 
+def clean_one(raw: Mapping[str, Any], file: str, line: int, as_of: datetime) -> dict[str, Any] | Rejection:
+    """Return one video by the columns of VIDEO_SCHEMA, or its rejection: what `clean` says of it, without a frame.
+
+    `raw` has values by canonical column. A live request has one video, and a frame for it costs ten milliseconds.
+
+    >>> from datetime import UTC
+    >>> clean_one({"platform_video_id": "7", "views": "12"}, "a.csv", 1, datetime(2025, 1, 1, tzinfo=UTC))["views"]
+    12
+    """
+    row: dict[str, Any] = {}
+    for column in VIDEO_SCHEMA:
+        try:
+            row[column] = _PARSERS[column](raw.get(column))
+        except parsing.InvalidValueError as error:
+            return Rejection(file, line, column, _shown([raw.get(column)], 0), str(error))
+    breach = _first_breach(row, utc(as_of) + _CLOCK_SKEW)
+    return Rejection(file, line, breach[0], _shown([raw.get(breach[0])], 0), breach[1]) if breach else row
+
+
+def _first_breach(row: Mapping[str, Any], until: datetime) -> tuple[str, str] | None:
+    """Return field and code of the first of `_video_rules` that a row breaks."""
+    tags = row["hashtags"] or ()
+    broken = (
+        *(("text_too_long", name, _longer(row[name], LONGEST_TEXT)) for name in _NAMES),
+        ("caption_too_long", "description", _longer(row["description"], LONGEST_CAPTION)),
+        ("likes_exceed_views", "likes", _likes_exceed(row["likes"], row["views"])),
+        ("too_many_hashtags", "hashtags", len(tags) > MOST_HASHTAGS),
+        ("text_too_long", "hashtags", any(len(tag) > LONGEST_TEXT for tag in tags)),
+        *(("future_date", name, (row[name] or until) > until) for name in ("posted_at", "scraped_at")),
+        ("text_too_long", "source", _longer(row["source"], LONGEST_TEXT)),
+    )
+    return next(((field, code) for code, field, is_so in broken if is_so), None)
+
+
+def _longer(text: str | None, most: int) -> bool:
+    return text is not None and len(text) > most
+
+
+def _likes_exceed(likes: int | None, views: int | None) -> bool:
+    if likes is None or views is None or likes <= views:
+        return False
+    return likes - views > max(_unit(likes), _unit(views))
+
+
+def _unit(counter: int) -> int:
+    return next((unit for least, unit in _ROUNDING if counter >= least), 0)
+
+
 Failures = dict[int, tuple[str, str]]
 
 
@@ -193,16 +243,9 @@ def _longest(texts: pl.Expr) -> pl.Expr:
 
 
 def _rounding(counter: pl.Expr) -> pl.Expr:
-    """Return the unit to which the app rounds a count: 12.3K, 4.5M, 1.2B; below 10,000 it shows every one."""
-    return (
-        pl.when(counter >= 1_000_000_000)
-        .then(100_000_000)
-        .when(counter >= 1_000_000)
-        .then(100_000)
-        .when(counter >= 10_000)
-        .then(100)
-        .otherwise(0)
-    )
+    """Return the unit to which the app rounds a count."""
+    units = (pl.when(counter >= least).then(pl.lit(unit, pl.Int64)) for least, unit in _ROUNDING)
+    return pl.coalesce(*units, pl.lit(0, pl.Int64))
 
 
 _LIKES_EXCEED_VIEWS = Rule(

@@ -19,6 +19,16 @@ def creator_size(followers: str) -> pl.Expr:
     return pl.coalesce(*sizes, known, pl.lit("unknown")).alias("creator_size")
 
 
+def segment_of(platform: str | None, followers: int | None) -> str:
+    """Return the segment of one video, the same as `segment` says of a column.
+
+    >>> segment_of("tiktok", 500), segment_of(None, None)
+    ('tiktok/under10k', 'unknown/unknown')
+    """
+    size = "unknown" if followers is None else next((name for name, end in SIZES if followers < end), "over1M")
+    return f"{'unknown' if platform is None else platform}/{size}"
+
+
 def segment(platform: str, followers: str) -> pl.Expr:
     """Return the segment by columns of platform and followers.
 

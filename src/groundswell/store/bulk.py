@@ -36,7 +36,7 @@ def insert(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
     """Add the rows whose key is not there yet and return how many that were."""
     if _is_postgres(connection):
         return _insert_postgres(connection, table, columns, rows)
-    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     # What ends in "do nothing" is a row whose unique key is there; other constraints still speak up.
     statement = f"insert into {_bare(table)} ({names}) values ({places}) on conflict do nothing"  # noqa: S608
     return connection.exec_driver_sql(statement, list(rows), execution_options=_COUNTED).rowcount

@@ -7,17 +7,19 @@ from it and from the snapshots, and may be made anew at any time.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sqlite3
-from collections.abc import Iterable
-from datetime import UTC, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import sqlalchemy as sa
 
 from groundswell.frames import MOMENT
-from groundswell.store import bulk, tables
+from groundswell.store import bulk, direct, tables
 from groundswell.store.database import Columns, Database, collect
 from groundswell.store.tables import MOMENT_FORMAT, SCHEMA
 
@@ -38,6 +40,7 @@ FOLLOWERS_SCHEMA: Columns = {
     "author_followers": pl.Int64,
 }
 _PAST_TAGS_SCHEMA: Columns = {**TAGS_SCHEMA, "views": pl.Int64}
+Floats = npt.NDArray[np.float64]
 _STATE = tables.posts_state.c
 _NAMES = ("author", "sound_name")
 #: In bytes. Somebody else's table may hold whole captions in any column, and PostgreSQL refuses an entry of an index
@@ -68,6 +71,17 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """One video whose past is looked up, at the moment (UTC) of its prediction; hashtags as they are stored."""
+
+    platform: str
+    author: str | None
+    sound_name: str | None
+    hashtags: Sequence[str]
+    moment: datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Past:
     """What was found: `posts` (POSTS_SCHEMA), and `tags` (TAGS_SCHEMA and `views`), each row once."""
 
@@ -75,10 +89,36 @@ class Past:
     tags: pl.DataFrame
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PastOfOne:
+    """What was found for one video, in plain arrays from the newest post to the oldest.
+
+    Of its author's posts, matured or not, when they were posted (microseconds since 1970), `views` and `engagement`
+    (NaN where unknown); of its sound, its platform and each of its hashtags the views of matured posts; and the
+    author's followers.
+    """
+
+    posted_at: npt.NDArray[np.int64]
+    views: Floats
+    engagement: Floats
+    sound_views: Floats
+    platform_views: Floats
+    hashtag_views: list[Floats]
+    followers: int | None
+
+
 def state(database: Database) -> State | None:
     """Return what the stored posts were made with, None where there are none yet."""
     with database.read() as connection:
         return _state(connection)
+
+
+def state_and_newest_snapshot(connection: sa.Connection) -> tuple[State | None, int]:
+    """Return what the stored posts were made with (None: there are none yet), and the newest snapshot there is."""
+    (rows,) = _each(connection, [(_STATE_AND_NEWEST, {})])
+    for age, most, last, newest in rows:
+        return State(age, most, last), newest or 0
+    return None, 0
 
 
 def changed_since(database: Database, snapshot: int) -> tuple[list[str], int]:
@@ -139,10 +179,10 @@ def look_up(database: Database, targets: pl.DataFrame, limits: Limits, label_age
     platforms = ((platform, "", moment - label_age) for platform, *_, moment in rows)
     with database.read() as connection:
         posts = [
-            *_newest(connection, _POSTS.format(where="p.author = {name}"), authors, limits.author),
-            *_newest(connection, _POSTS.format(where=f"p.author = {{name}} and {_HAS}"), matured, limits.matured),
-            *_newest(connection, _POSTS.format(where=f"p.sound_name = {{name}} and {_HAS}"), sounds, limits.sound),
-            *_newest(connection, _POSTS.format(where=_HAS), platforms, limits.platform),
+            *_newest(connection, _posts(_BY_AUTHOR), authors, limits.author),
+            *_newest(connection, _posts(f"{_BY_AUTHOR} and {_HAS}"), matured, limits.matured),
+            *_newest(connection, _posts(f"{_BY_SOUND} and {_HAS}"), sounds, limits.sound),
+            *_newest(connection, _posts(_HAS), platforms, limits.platform),
         ]
         tags = _newest(connection, _TAGS, hashtags, limits.tag)
     once = {row[0]: row for row in posts}
@@ -159,6 +199,78 @@ def followers(database: Database, targets: pl.DataFrame, posts: int = 50) -> pl.
     with database.read() as connection:
         found = _newest(connection, _FOLLOWERS, authors, posts)
     return _found(dict.fromkeys(found), FOLLOWERS_SCHEMA)
+
+
+def look_up_one(
+    connection: sa.Connection, asked: Asked, limits: Limits, label_age: timedelta, read_posts: int = 50
+) -> PastOfOne:
+    """Return what `look_up` and `followers` find for one video, without a frame and without what one has no use for.
+
+    With 0 `read_posts` the followers, the dearest of all, are not looked for.
+    """
+    now, matured = ({"moment": direct.moment(connection, at)} for at in (asked.moment, asked.moment - label_age))
+    of_author, of_sound = ({"platform": asked.platform, "name": name} for name in (asked.author, asked.sound_name))
+    own, sound, platform, read, *tagged = _each(
+        connection,
+        [
+            (_OWN, of_author | now | {"limit": limits.author}),
+            (_OF_SOUND, of_sound | matured | {"limit": limits.sound}),
+            (_OF_PLATFORM, {"platform": asked.platform, "limit": limits.platform} | matured),
+            (_FOLLOWERS, of_author | now | {"limit": read_posts}),
+            *(
+                (_OF_TAG, {"platform": asked.platform, "name": tag, "limit": limits.tag} | matured)
+                for tag in asked.hashtags
+            ),
+        ],
+    )
+    posted_at, views, engagement = _own_columns(own)
+    with_outcome = np.count_nonzero((posted_at <= _microsecond(asked.moment - label_age)) & ~np.isnan(views))
+    if len(own) == limits.author and with_outcome < limits.matured:  # older posts than these may have one
+        (older,) = _each(connection, [(_OWN_MATURED, of_author | matured | {"limit": limits.matured})])
+        # The first of them are those with an outcome among the newest: both go from the newest on.
+        beyond = _own_columns(older[with_outcome:])
+        posted_at, views, engagement = (
+            np.concatenate(both) for both in zip((posted_at, views, engagement), beyond, strict=True)
+        )
+    return PastOfOne(
+        posted_at,
+        views,
+        engagement,
+        _column(sound),
+        _column(platform),
+        [_column(rows) for rows in tagged],
+        read[0][3] if read else None,
+    )
+
+
+def _own_columns(rows: Sequence[tuple[Any, ...]]) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Return times, views and engagement of the rows of _OWN."""
+    times, views, engagement = zip(*rows, strict=True) if rows else ((), (), ())
+    return _microseconds(times), np.array(views, np.float64), np.array(engagement, np.float64)
+
+
+def _microsecond(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _column(rows: list[tuple[Any, ...]]) -> Floats:
+    return np.array([row[0] for row in rows], np.float64)
+
+
+def _each(connection: sa.Connection, wanted: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+    fill = _in_postgres if connection.dialect.name == "postgresql" else _in_sqlite
+    return direct.select(connection, [(fill(text), parameters) for text, parameters in wanted])
+
+
+@functools.cache
+def _in_sqlite(text: str) -> str:
+    return text.format(schema="", plain="", **{name: f":{name}" for name in _ASKED}, **_TEXT_TIMES)
+
+
+@functools.cache
+def _in_postgres(text: str) -> str:
+    asked = {name: f"%({name})s" for name in _ASKED}
+    return text.format(schema=f"{SCHEMA}.", plain=_PLAIN, **asked, **_NUMBER_TIMES)
 
 
 def _state(connection: sa.Connection) -> State | None:
@@ -243,12 +355,15 @@ def _with_times(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(time.dt.replace_time_zone("UTC"))
 
 
+_ASKED = ("platform", "name", "moment", "limit")
 #: Each selects the newest `limit` rows for one (platform, name, moment); both databases fill in the braces.
 _HAS = "p.views is not null"
+_BY_AUTHOR, _BY_SOUND = "p.author = {name}", "p.sound_name = {name}"
 _POSTS = """
-select p.key, p.platform, p.author, p.sound_name, {{time_p}}, p.views, p.engagement from {{schema}}posts p
+select {columns} from {{schema}}posts p
 where p.platform = {{platform}} and {where} and p.posted_at <= {{moment}}
 order by p.posted_at desc, p.key desc limit {{limit}}"""
+_EVERY_COLUMN = "p.key, p.platform, p.author, p.sound_name, {time_p}, p.views, p.engagement"
 _TAGS = """
 select t.platform, t.hashtag, {time_t}, t.key, t.views from {schema}post_tags t
 where t.platform = {platform} and t.hashtag = {name} and t.posted_at <= {moment}
@@ -265,6 +380,22 @@ select p.platform, p.author, {time_s}, s.author_followers from (
     where n.platform = p.platform and n.platform_video_id = p.platform_video_id
     and n.author_followers is not null and n.observed_at <= {moment} order by n.observed_at desc limit 1)
 order by s.observed_at desc, s.author_followers desc limit 1"""
+
+
+def _posts(where: str, columns: str = _EVERY_COLUMN) -> str:
+    return _POSTS.format(where=where, columns=columns)
+
+
+#: The same for one video, of which less need be read.
+_OWN_COLUMNS = "{time_p}, p.views, p.engagement"
+_OWN = _posts(_BY_AUTHOR, _OWN_COLUMNS)
+_OWN_MATURED = _posts(f"{_BY_AUTHOR} and {_HAS}", _OWN_COLUMNS)
+_OF_SOUND = _posts(f"{_BY_SOUND} and {_HAS}", "p.views")
+_OF_PLATFORM = _posts(_HAS, "p.views")
+_OF_TAG = _TAGS.replace("t.platform, t.hashtag, {time_t}, t.key, t.views", "t.views")
+_STATE_AND_NEWEST = """
+select label_age_seconds, label_age_max_seconds, last_snapshot, (select max(id) from {schema}snapshots)
+from {schema}posts_state"""
 
 
 def _newest(connection: sa.Connection, wanted: str, targets: Iterable[tuple[Any, ...]], limit: int) -> list[Any]:
@@ -324,6 +455,10 @@ def _found(rows: Iterable[tuple[Any, ...]], schema: Columns) -> pl.DataFrame:
 
 
 def _times(name: str, values: list[Any]) -> pl.Series:
-    """Return UTC times for microseconds since 1970, or for the texts in which SQLite keeps times."""
-    numbers = np.array(values, "datetime64[us]").astype(np.int64) if isinstance(values[0], str) else values
-    return pl.Series(name, numbers, dtype=pl.Int64).cast(MOMENT)
+    return pl.Series(name, _microseconds(values), dtype=pl.Int64).cast(MOMENT)
+
+
+def _microseconds(times: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Return microseconds since 1970 for those, or for the texts in which SQLite keeps times."""
+    texts = bool(times) and isinstance(times[0], str)
+    return np.array(times, "datetime64[us]").astype(np.int64) if texts else np.array(times, np.int64)

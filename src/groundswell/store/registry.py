@@ -80,29 +80,32 @@ def promote(  # noqa: PLR0913 - a version is all of this
     return added
 
 
-def make_champion(database: Database, number: int, at: datetime) -> bool:
+def make_champion(database: Database, number: int, at: datetime, expected: int | None = None) -> bool:
     """Return whether version `number` now serves its window because of this call; False if it did already.
 
-    Raises UnknownVersionError.
+    Raises UnknownVersionError, and ChampionMovedError where another version serves than the one `expected` (0: none).
     """
     with database.begin() as connection:
         ledger.lock(connection)
         chosen = _version(connection, number)
         serving = _champion_number(connection, chosen.window)
+        _still_serves(chosen.window, serving, expected)
         if serving == number:
             return False
         _move(connection, ledger.PROMOTE, chosen, serving, "promoted by hand", at)
     return True
 
 
-def rollback(database: Database, window: str, at: datetime) -> ModelVersion:
+def rollback(database: Database, window: str, at: datetime, expected: int | None = None) -> ModelVersion:
     """Return the version that serves again: the champion before the present one, as the ledger tells it.
 
-    Each further rollback goes one champion further back. Raises NoChampionError if there is none to go back to.
+    Each further rollback goes one champion further back. Raises NoChampionError if there is none to go back to, and
+    ChampionMovedError where another version serves than the one `expected`.
     """
     with database.begin() as connection:
         ledger.lock(connection)
         chosen, serving_now = _last_two_champions(connection, window)
+        _still_serves(window, serving_now, expected)
         _move(connection, ledger.ROLLBACK, chosen, serving_now, "rolled back by hand", at)
     return chosen
 
@@ -164,11 +167,7 @@ def _move(
     moved = {"version": chosen.version, "moved_at": at, "completed_at": None}
     key = {"window": window, "name": CHAMPION}
     found = _champion_number(connection, window)  # nobody can move it now: the ledger is locked
-    if found != expected:
-        raise ChampionMovedError(
-            f"The champion of {window} is {ledger.named(found)}, no longer {ledger.named(expected)}; "
-            "nothing was promoted."
-        )
+    _still_serves(window, found, expected or 0)
     if expected is None:
         connection.execute(sa.insert(_aliases), {**key, **moved})
     else:
@@ -182,6 +181,15 @@ def _move(
         "reason": reason,
     }
     ledger.append(connection, kind, payload, at)
+
+
+def _still_serves(window: str, serving: int | None, expected: int | None) -> None:
+    """Raise ChampionMovedError unless the expected version serves (0: none); None expects nothing."""
+    if expected is not None and serving != (expected or None):
+        raise ChampionMovedError(
+            f"The champion of {window} is {ledger.named(serving)}, no longer {ledger.named(expected or None)}; "
+            "nothing was promoted."
+        )
 
 
 def _last_two_champions(connection: sa.Connection, window: str) -> tuple[ModelVersion, int]:

@@ -9,10 +9,11 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundswell.access import Role
-from groundswell.jobs.audits import list_audits, show_audit
+from groundswell.jobs.audits import show_audit
 from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
 from groundswell.predictor import answer
 from groundswell.records import Window
+from groundswell.web.bodies import Json
 from groundswell.web.callers import guarded
 from groundswell.web.state import State, state_of
 
@@ -87,12 +88,10 @@ def predict(
     request: PredictRequest,
     state: Annotated[State, Depends(state_of)],
     window: Annotated[Window | None, Query(description="The same as `window` in the body, which it overrules.")] = None,
-) -> dict[str, Any]:
+) -> Json:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
-    predictor = state.predictor()
-    return answer(
-        predictor.predict(request.videos, window or request.window, state.context().now(), reasons=request.reasons)
-    )
+    found = state.predictor().predict(request.videos, window or request.window, state.now(), reasons=request.reasons)
+    return Json(answer(found))
 
 
 @predicting.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")
@@ -109,12 +108,6 @@ def forget_outcome(prediction_id: str, state: Annotated[State, Depends(state_of)
     return delete_outcome(context, prediction_id, context.now())
 
 
-@reading.get("/api/audits", summary="The newest audits, newest first")
-def audits(state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
-    """Answer time, figures in short, alarm and recommendation of each."""
-    return list_audits(state.context())
-
-
 @reading.get("/api/audits/{run_id}", summary="One audit as it was written", response_model=None)
 def audit(
     run_id: str,
@@ -127,7 +120,7 @@ def audit(
         return body
     from groundswell.reports.audit import render
 
-    return HTMLResponse(render(body))
+    return HTMLResponse(render(body), headers={"Content-Security-Policy": REPORT_POLICY})
 
 
 @router.head("/healthz", include_in_schema=False)

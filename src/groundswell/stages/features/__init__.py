@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -10,12 +12,14 @@ from groundswell.records import Window
 from groundswell.stages.features.feature import Feature
 from groundswell.stages.features.forecast import FORECAST
 from groundswell.stages.features.observed import OBSERVED
+from groundswell.stages.features.term import Known
 
-__all__ = ["FORECAST", "OBSERVED", "Feature", "compute", "matrix", "names", "of_window"]
+__all__ = ["FORECAST", "OBSERVED", "Feature", "compute", "matrix", "names", "of_one", "of_window"]
 
 _SLICE_ROWS = 500_000
 
 
+@functools.cache
 def of_window(window: Window) -> tuple[Feature, ...]:
     """Return the features of a line: never one that is known later than its window.
 
@@ -49,3 +53,11 @@ def compute(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> p
 def matrix(videos: pl.DataFrame, features: tuple[Feature, ...] = OBSERVED) -> npt.NDArray[np.float64]:
     """Return the features as an array of shape (videos, features); unknown is NaN."""
     return compute(videos, features).to_numpy(order="c")
+
+
+def of_one(known: Known, features: tuple[Feature, ...]) -> npt.NDArray[np.float64]:
+    """Return the features of one video as a row of `matrix`, without a frame; `known` holds its columns by name.
+
+    Only the features of the forecast windows can be had so.
+    """
+    return np.array([feature.of_one(known) for feature in features if feature.of_one])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
 import polars as pl
 
-_HOUR = 3_600.0
+SECONDS_AN_HOUR = 3_600.0
 #: A reading in the first minutes counts as one at six minutes: nobody can tell a speed from less.
-_SHORTEST_HOURS = 0.1
+SHORTEST_HOURS = 0.1
+#: Log-age between two readings below which nobody can tell a growth.
+LEAST_AGED = 0.01
+Number = TypeVar("Number", float, pl.Expr)
 _COUNTERS = ("views", "likes", "comments", "shares")
 #: Readings of one video that a line learns from beside the one it would have had.
 LESSONS = 4
@@ -46,7 +50,7 @@ def _told(targets: pl.DataFrame, readings: pl.DataFrame, until: timedelta, momen
     age = pl.col("observed_at") - pl.col("posted_at")
     in_time = own.filter(age >= timedelta(0), age <= until, (pl.col("observed_at") <= moment).fill_null(value=True))
     ordered = (
-        in_time.with_columns((age.dt.total_milliseconds() / 1_000 / _HOUR).alias("early_age_hours"))
+        in_time.with_columns((age.dt.total_milliseconds() / 1_000 / SECONDS_AN_HOUR).alias("early_age_hours"))
         .sort("key", "observed_at", *_COUNTERS, nulls_last=False)
         .unique(["key", "observed_at"], keep="last", maintain_order=True)
     )
@@ -72,7 +76,7 @@ def _told(targets: pl.DataFrame, readings: pl.DataFrame, until: timedelta, momen
 
 
 def _hours(age: str) -> pl.Expr:
-    return pl.col(age).clip(lower_bound=_SHORTEST_HOURS)
+    return pl.col(age).clip(lower_bound=SHORTEST_HOURS)
 
 
 def _velocity() -> pl.Expr:
@@ -82,13 +86,21 @@ def _velocity() -> pl.Expr:
 
 def _acceleration() -> pl.Expr:
     """Return by how much views an hour rose from the time before the last but one reading to the time since."""
-    before = pl.col("views_before") / _hours("age_before")
-    since = (pl.col("early_age_hours") - pl.col("age_before")).clip(lower_bound=_SHORTEST_HOURS)
-    return (pl.col("early_views") - pl.col("views_before")) / since - before
+    since = (pl.col("early_age_hours") - pl.col("age_before")).clip(lower_bound=SHORTEST_HOURS)
+    return acceleration(pl.col("early_views"), since, pl.col("views_before"), _hours("age_before"))
+
+
+def acceleration(views: Number, since: Number, before: Number, age_before: Number) -> Number:
+    """Return views an hour since an earlier reading, above those before it. Takes numbers or expressions.
+
+    >>> acceleration(views=500.0, since=2.0, before=100.0, age_before=1.0)
+    100.0
+    """
+    return (views - before) / since - before / age_before
 
 
 def _growth(views: str, age: str) -> pl.Expr:
     """Return the slope of log-views over log-age since an earlier reading; null without one, or without time since."""
     aged = (_hours("early_age_hours") / _hours(age)).log()
     grown = pl.col("early_views").log1p() - pl.col(views).log1p()
-    return pl.when(aged > 0.01).then(grown / aged)
+    return pl.when(aged > LEAST_AGED).then(grown / aged)

@@ -3,16 +3,31 @@
 Each computation runs over the matured posts of one creator (sound, hashtag, platform) in the order in which they
 matured, and a video takes the last value before its moment. So a later post changes nothing, whatever is added or
 removed. Every computation reaches back over a fixed number of posts, which is what lets a live request look up those
-few and get, by the same code, what training saw.
+few and get, by the same declarations, what training saw: a batch in frames like these, one video in `single`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import polars as pl
+
+from groundswell.stages.features.running import (
+    LOG_VIEWS,
+    Running,
+    count,
+    highest,
+    latest,
+    lowest,
+    mean,
+    quantile,
+    spread,
+    total,
+    weighted,
+)
 
 #: Posts that each computation may reach back over.
 CREATOR_POSTS = 500
@@ -25,56 +40,52 @@ MOST_HASHTAGS = 30
 PRIOR_POSTS = 10
 _LONG, _RECENT, _LAST_FEW = 50, 20, 5
 
-_log_views = pl.col("log_views")
-_matured_so_far = pl.int_range(1, pl.len() + 1)
-
 #: Over a creator's matured posts; each reaches back over CREATOR_POSTS at most.
-CREATOR: Mapping[str, pl.Expr] = {
-    "creator_videos": _matured_so_far.clip(upper_bound=CREATOR_POSTS),
-    "creator_mean": _log_views.rolling_mean(CREATOR_POSTS, min_samples=1),
-    "creator_median": _log_views.rolling_median(_RECENT, min_samples=1),
-    "creator_lower_quartile": _log_views.rolling_quantile(0.25, "linear", window_size=_RECENT, min_samples=1),
-    "creator_upper_quartile": _log_views.rolling_quantile(0.75, "linear", window_size=_RECENT, min_samples=1),
-    "creator_spread": _log_views.rolling_std(_RECENT, min_samples=3),
-    "creator_last_few": _log_views.rolling_mean(_LAST_FEW, min_samples=1),
-    "creator_last": _log_views,
-    "creator_second_last": _log_views.shift(1),
-    "creator_best": _log_views.rolling_max(CREATOR_POSTS, min_samples=1),
-    "creator_worst": _log_views.rolling_min(CREATOR_POSTS, min_samples=1),
-    "creator_low": _log_views.rolling_quantile(0.1, "linear", window_size=_LONG, min_samples=1),
-    "creator_high": _log_views.rolling_quantile(0.9, "linear", window_size=_LONG, min_samples=1),
-    "creator_median_long": _log_views.rolling_median(_LONG, min_samples=1),
-    "creator_spread_long": _log_views.rolling_std(_LONG, min_samples=3),
-    "creator_best_lately": _log_views.rolling_max(_LAST_FEW, min_samples=1),
-    "creator_worst_lately": _log_views.rolling_min(_LAST_FEW, min_samples=1),
-    "creator_just_now": _log_views.ewm_mean(half_life=1),
-    "creator_weighted": _log_views.ewm_mean(half_life=3),
-    "creator_weighted_long": _log_views.ewm_mean(half_life=10),
-    "creator_long_run": _log_views.ewm_mean(half_life=20),
-    "creator_matured_at": pl.col("posted_at"),
-    "creator_engagement": pl.col("engagement").ewm_mean(half_life=10, ignore_nulls=True).forward_fill(),
-    "creator_engagement_last": pl.col("engagement"),
-    "creator_engagement_lately": pl.col("engagement").rolling_mean(_LAST_FEW, min_samples=1),
+CREATOR: Mapping[str, Running] = {
+    "creator_videos": count(CREATOR_POSTS),
+    "creator_mean": mean(LOG_VIEWS, CREATOR_POSTS),
+    "creator_median": quantile(LOG_VIEWS, 0.5, _RECENT),
+    "creator_lower_quartile": quantile(LOG_VIEWS, 0.25, _RECENT),
+    "creator_upper_quartile": quantile(LOG_VIEWS, 0.75, _RECENT),
+    "creator_spread": spread(LOG_VIEWS, _RECENT),
+    "creator_last_few": mean(LOG_VIEWS, _LAST_FEW),
+    "creator_last": latest(LOG_VIEWS),
+    "creator_second_last": latest(LOG_VIEWS, before=1),
+    "creator_best": highest(LOG_VIEWS, CREATOR_POSTS),
+    "creator_worst": lowest(LOG_VIEWS, CREATOR_POSTS),
+    "creator_low": quantile(LOG_VIEWS, 0.1, _LONG),
+    "creator_high": quantile(LOG_VIEWS, 0.9, _LONG),
+    "creator_median_long": quantile(LOG_VIEWS, 0.5, _LONG),
+    "creator_spread_long": spread(LOG_VIEWS, _LONG),
+    "creator_best_lately": highest(LOG_VIEWS, _LAST_FEW),
+    "creator_worst_lately": lowest(LOG_VIEWS, _LAST_FEW),
+    "creator_just_now": weighted(LOG_VIEWS, half_life=1),
+    "creator_weighted": weighted(LOG_VIEWS, half_life=3),
+    "creator_weighted_long": weighted(LOG_VIEWS, half_life=10),
+    "creator_long_run": weighted(LOG_VIEWS, half_life=20),
+    "creator_matured_at": latest("posted_at"),
+    "creator_engagement": weighted("engagement", half_life=10),
+    "creator_engagement_last": latest("engagement"),
+    "creator_engagement_lately": mean("engagement", _LAST_FEW),
 }
-SOUND: Mapping[str, pl.Expr] = {
-    "sound_videos": _matured_so_far.clip(upper_bound=SOUND_POSTS),
-    "sound_total": _log_views.rolling_sum(SOUND_POSTS, min_samples=1),
+SOUND: Mapping[str, Running] = {
+    "sound_videos": count(SOUND_POSTS),
+    "sound_total": total(LOG_VIEWS, SOUND_POSTS),
 }
-HASHTAG: Mapping[str, pl.Expr] = {
-    "hashtag_videos": _matured_so_far.clip(upper_bound=HASHTAG_POSTS),
-    "hashtag_total": _log_views.rolling_sum(HASHTAG_POSTS, min_samples=1),
+HASHTAG: Mapping[str, Running] = {
+    "hashtag_videos": count(HASHTAG_POSTS),
+    "hashtag_total": total(LOG_VIEWS, HASHTAG_POSTS),
 }
-PLATFORM: Mapping[str, pl.Expr] = {
-    "platform_level": _log_views.rolling_mean(PLATFORM_POSTS, min_samples=1),
-    "platform_level_lately": _log_views.rolling_mean(PLATFORM_POSTS // 5, min_samples=1),
-    "platform_level_now": _log_views.rolling_mean(PLATFORM_POSTS // 20, min_samples=1),
+PLATFORM: Mapping[str, Running] = {
+    "platform_level": mean(LOG_VIEWS, PLATFORM_POSTS),
+    "platform_level_lately": mean(LOG_VIEWS, PLATFORM_POSTS // 5),
+    "platform_level_now": mean(LOG_VIEWS, PLATFORM_POSTS // 20),
 }
-#: Posts a row, from which on the posts of creators that are not asked about are left out first.
-_FEW = 10
 #: How far back the number of posts counts.
-_POSTING_DAYS = 30
+POSTING_DAYS = 30
 #: So that the last digits of a running sum, which depend on where it began, do not reach a feature.
-_DIGITS = 9
+DIGITS = 9
+Number = TypeVar("Number", float, pl.Expr)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +100,15 @@ class History:
     posts: pl.DataFrame
     tags: pl.DataFrame
     followers: pl.DataFrame
+
+
+def hashtags_of(listed: Sequence[str | None] | None) -> list[str]:
+    """Return the hashtags of one video that are looked at: the first MOST_HASHTAGS, in lower case, each once.
+
+    >>> hashtags_of(["FYP", "cat", "fyp", None]), hashtags_of(None)
+    (['fyp', 'cat'], [])
+    """
+    return list(dict.fromkeys(tag.lower() for tag in (listed or ())[:MOST_HASHTAGS] if tag is not None))
 
 
 def tags_of(posts: pl.DataFrame) -> pl.DataFrame:
@@ -118,7 +138,7 @@ def add_history(targets: pl.DataFrame, history: History, label_age: timedelta) -
     rows = _hashtags(rows, _matured(history.tags, label_age))
     rows = _posting(rows, history.posts, label_age)
     rows = _followers(rows, history.followers)
-    smoothed = _smoothed("sound").round(_DIGITS).alias("sound_lift")
+    smoothed = _smoothed("sound").round(DIGITS).alias("sound_lift")
     return rows.sort("row").drop("row").with_columns(smoothed)
 
 
@@ -126,30 +146,23 @@ def _matured(posts: pl.DataFrame, label_age: timedelta) -> pl.DataFrame:
     """Return the posts that have an outcome, in the order in which they matured."""
     return (
         posts.filter(pl.col("views").is_not_null(), pl.col("posted_at").is_not_null())
-        .with_columns((pl.col("posted_at") + label_age).alias("matured_at"), pl.col("views").log1p().alias("log_views"))
+        .with_columns((pl.col("posted_at") + label_age).alias("matured_at"), pl.col("views").log1p().alias(LOG_VIEWS))
         .sort("matured_at", "key")
     )
 
 
 def _last_before(
-    rows: pl.DataFrame, matured: pl.DataFrame, by: tuple[str, ...], running: Mapping[str, pl.Expr]
+    rows: pl.DataFrame, matured: pl.DataFrame, by: tuple[str, ...], running: Mapping[str, Running]
 ) -> pl.DataFrame:
     """Return the rows with the value that each computation had when the last post matured before their moment."""
     known = _asked_about(matured, rows, by)
-    # Groups cost more than the computations where there is but one: a live request asks about one creator.
-    grouped = known.select(by).n_unique() > 1
-    expressions = ((expression.over(by) if grouped else expression).alias(name) for name, expression in running.items())
+    expressions = (each.expression.over(by).alias(name) for name, each in running.items())
     values = known.select(*by, "matured_at", *expressions).unique([*by, "matured_at"], keep="last", maintain_order=True)
     return _as_of(rows, values, ("moment", "matured_at"), by)
 
 
 def _asked_about(posts: pl.DataFrame, rows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Return the posts of the rows' own creators (sounds, hashtags); of all that are named, where most are asked about.
-
-    For one live request this leaves a hundred times fewer groups to run over.
-    """
-    if rows.height * _FEW > posts.height:
-        return posts.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in by))
+    """Return the posts of the rows' own creators (sounds, hashtags): for a small batch a hundred times fewer groups."""
     return posts.join(rows.select(by).unique(), on=list(by), how="semi", maintain_order="left")
 
 
@@ -181,18 +194,29 @@ def _hashtags(rows: pl.DataFrame, matured: pl.DataFrame) -> pl.DataFrame:
     found = _last_before(asked, matured, ("platform", "hashtag"), HASHTAG)
     lift = _smoothed("hashtag")
     told = found.group_by("row").agg(
-        lift.mean().round(_DIGITS).alias("hashtag_lift"),
-        lift.max().round(_DIGITS).alias("hashtag_lift_best"),
-        lift.min().round(_DIGITS).alias("hashtag_lift_worst"),
-        pl.col("hashtag_videos").fill_null(0).log1p().mean().round(_DIGITS).alias("hashtag_uses"),
+        lift.mean().round(DIGITS).alias("hashtag_lift"),
+        lift.max().round(DIGITS).alias("hashtag_lift_best"),
+        lift.min().round(DIGITS).alias("hashtag_lift_worst"),
+        pl.col("hashtag_videos").fill_null(0).log1p().mean().round(DIGITS).alias("hashtag_uses"),
     )
     return rows.join(told, on="row", how="left")
 
 
+def above_level(log_views: Number, videos: Number, level: Number) -> Number:
+    """Return by how much the mean of log-views (their sum over videos) lies above the level of the platform.
+
+    It is shrunk as if PRIOR_POSTS more videos stood at the level. Takes numbers or expressions.
+
+    >>> above_level(30.0, 3.0, 7.0)  # nine above in all, over three and ten
+    0.6923076923076923
+    """
+    return (log_views - videos * level) / (videos + PRIOR_POSTS)
+
+
 def _smoothed(entity: str) -> pl.Expr:
-    """Return the mean log-views above the platform's level, shrunk as if PRIOR_POSTS posts stood at the level."""
-    count, total = pl.col(f"{entity}_videos").fill_null(0), pl.col(f"{entity}_total").fill_null(0.0)
-    return (total - count * pl.col("platform_level")) / (count + PRIOR_POSTS)
+    """Return the `above_level` of the rows' sounds or hashtags."""
+    videos, log_views = pl.col(f"{entity}_videos").fill_null(0), pl.col(f"{entity}_total").fill_null(0.0)
+    return above_level(log_views, videos, pl.col("platform_level"))
 
 
 def _days_since(moment: str) -> pl.Expr:
@@ -207,11 +231,11 @@ def _posting(rows: pl.DataFrame, posts: pl.DataFrame, label_age: timedelta) -> p
         *by,
         pl.col("posted_at").alias("last_posted_at"),
         pl.col("posted_at").alias("counted_at"),
-        _matured_so_far.over(by).alias("count"),
+        pl.int_range(1, pl.len() + 1).over(by).alias("count"),
     ).unique([*by, "counted_at"], keep="last", maintain_order=True)
     rows = rows.with_columns(
         (pl.col("moment") - label_age).alias("label_age_before"),
-        (pl.col("posted_at") - timedelta(days=_POSTING_DAYS)).alias("month_before"),
+        (pl.col("posted_at") - timedelta(days=POSTING_DAYS)).alias("month_before"),
     )
     rows = _as_of(rows, counted.rename({"count": "posts"}), ("posted_at", "counted_at"), by, including=False)
     counts = counted.drop("last_posted_at")

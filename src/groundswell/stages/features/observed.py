@@ -24,18 +24,13 @@ def _per(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return pl.when(denominator > 0).then(numerator / denominator).otherwise(0.0)
 
 
-_FOLLOWER_TIER = (
-    pl.when(_followers.is_null())
-    .then(0.5)
-    .when(_followers < 10_000)
-    .then(0.1)
-    .when(_followers < 100_000)
-    .then(0.3)
-    .when(_followers < 500_000)
-    .then(0.5)
-    .when(_followers < 1_000_000)
-    .then(0.7)
-    .otherwise(0.9)
+#: Followers below which a creator is of a size, and the feature's value for it; for more, and where they are unknown.
+FOLLOWER_STEPS = ((10_000, 0.1), (100_000, 0.3), (500_000, 0.5), (1_000_000, 0.7))
+MOST_FOLLOWERS_STEP, UNKNOWN_FOLLOWERS_STEP = 0.9, 0.5
+_FOLLOWER_TIER = pl.coalesce(
+    *(pl.when(_followers < end).then(pl.lit(step)) for end, step in FOLLOWER_STEPS),
+    pl.when(_followers.is_not_null()).then(pl.lit(MOST_FOLLOWERS_STEP)),
+    pl.lit(UNKNOWN_FOLLOWERS_STEP),
 )
 
 _DECLARED = (

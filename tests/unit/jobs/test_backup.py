@@ -1,0 +1,78 @@
+"""A backup is a home of its own: it serves, verifies, and says no where it cannot be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundswell.errors import ArtifactError, DatabaseError
+from groundswell.jobs.backup import BackupError, back_up
+from groundswell.jobs.context import Context, open_context
+from groundswell.overview.doctor import examine
+from groundswell.jobs.models import list_versions
+from groundswell.settings import load_settings
+from groundswell.store import registry
+from groundswell.store.artifacts import Artifacts
+from groundswell.store.database import Database
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    context = open_context(load_settings(home=tmp_path / "home"))
+    registry.promote(
+        context.database,
+        window="publish",
+        artifact=context.artifacts.put(b"a model"),
+        training_rows=context.artifacts.put(b"its rows"),
+        source="scraped_videos",
+        lineage={"rows": 5},
+        evaluation={"metrics": {"accuracy": 0.5, "rps": 0.1}},
+        decision={"reason": "first"},
+        expected=None,
+        at=context.now(),
+    )
+    return context
+
+
+def test_a_backup_is_a_home(context: Context, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    report = back_up(context, folder)
+    assert report["artifacts"] == 2
+    restored = open_context(load_settings(home=folder))
+    assert list_versions(restored) == list_versions(context)
+    version = registry.champion(restored.database, "publish")
+    assert version is not None
+    assert restored.artifacts.get(version.artifact) == b"a model"
+
+
+def test_a_folder_in_use_is_left_alone(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(BackupError, match="not empty"):
+        back_up(context, tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    with pytest.raises(BackupError, match="cannot be made"):
+        back_up(context, tmp_path / "mine.txt" / "folder")
+
+
+def test_a_damaged_artifact_is_told(context: Context, tmp_path: Path) -> None:
+    next((tmp_path / "home" / "artifacts").glob("*/*")).write_bytes(b"other bytes")
+    with pytest.raises(ArtifactError, match="damaged"):
+        back_up(context, tmp_path / "backup")
+
+
+def test_a_server_has_tools_of_its_own(context: Context, tmp_path: Path) -> None:
+    server = Context(context.settings, Database("postgresql://nobody@127.0.0.1:1/none"), Artifacts("file:///none"))
+    with pytest.raises(DatabaseError, match="own tools") as refused:
+        back_up(server, tmp_path / "backup")
+    assert "pg_dump" in refused.value.hint
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_model_that_cannot_be_read_is_broken_to_the_doctor(context: Context) -> None:
+    found = examine(context.settings)
+    assert found["status"] == "broken"
+    by_name = {check["name"]: check for check in found["checks"]}
+    assert by_name["line publish"]["status"] == "broken"
+    assert by_name["ledger"]["status"] == "ok"
+    assert found["next"][0] == by_name["line publish"]["hint"]
