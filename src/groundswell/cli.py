@@ -20,19 +20,30 @@ if TYPE_CHECKING:
     from groundswell.jobs.context import Context, Report
     from groundswell.settings import Settings
 
+#: The help reads like a tour: each stop is a panel.
+_TRY, _BRING, _TEACH, _SERVE, _KEEP = (
+    "1. See it work",
+    "2. Bring your videos",
+    "3. Teach it, and check whether it comes true",
+    "4. Ask it, and let it serve",
+    "5. Look after it",
+)
+
 app = typer.Typer(
     help="How far will a short video carry, how sure is that, and did it come true?",
-    epilog="Start with `groundswell demo`, or with your own data: ingest, retrain, predict, audit.",
+    epilog="Not sure where you are? `groundswell doctor` says what is there, what is missing and what to type next.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="The numbered models: list, show, promote, roll back.", no_args_is_help=True)
-db_app = typer.Typer(help="The database: create what is missing, migrate, check.", no_args_is_help=True)
-app.add_typer(models_app, name="models")
+db_app = typer.Typer(help="The database: create what is missing, migrate, check, back up.", no_args_is_help=True)
+app.add_typer(models_app, name="models", rich_help_panel=_KEEP)
 calibrations_app = typer.Typer(help="Calibrations of the score: list, restore.", no_args_is_help=True)
-app.add_typer(calibrations_app, name="calibrations")
-app.add_typer(db_app, name="db")
+alerts_app = typer.Typer(help="Alerts: try whether they arrive.", no_args_is_help=True)
+app.add_typer(calibrations_app, name="calibrations", rich_help_panel=_KEEP)
+app.add_typer(db_app, name="db", rich_help_panel=_KEEP)
+app.add_typer(alerts_app, name="alerts", rich_help_panel=_KEEP)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 WindowOption = Annotated[Window, typer.Option("--window", help="How long the video has been watched.")]
@@ -90,7 +101,7 @@ def version(
         raise typer.Exit
 
 
-@app.command(rich_help_panel="Try it")
+@app.command(rich_help_panel=_TRY)
 def demo(
     rows: Annotated[int, typer.Option(min=600, max=1_000_000, help="Videos to make up.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the made-up data.")] = 7,
@@ -108,7 +119,7 @@ def demo(
         _serve(context.settings, "127.0.0.1", 8000, json=False)
 
 
-@app.command(rich_help_panel="Data")
+@app.command(rich_help_panel=_BRING)
 def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Exports of a scraper, or readings.")],
     format: Annotated[str, typer.Option(help="Format of the files, where it is not recognised.")] = "auto",  # noqa: A002
@@ -144,7 +155,7 @@ def ingest(
         typer.echo("warning: not one row could be stored; is it the right file, or the wrong --format?", err=True)
 
 
-@app.command(rich_help_panel="Data")
+@app.command(rich_help_panel=_BRING)
 def baseline(
     out: Annotated[
         Path | None, typer.Option(help="Where to write; default calibration-baseline.json in the home.")
@@ -158,7 +169,7 @@ def baseline(
         printing.show(write_baseline(context, out), json, printing.baseline)
 
 
-@app.command(rich_help_panel="Data")
+@app.command(rich_help_panel=_BRING)
 def extract(
     out: Annotated[Path | None, typer.Option(help="Where to write; default GROUNDSWELL_TRAINING_DATA.")] = None,
     baseline_file: Annotated[Path | None, typer.Option("--baseline", help="Thresholds to label with.")] = None,
@@ -171,7 +182,7 @@ def extract(
         printing.show(write_training_data(context, context.now(), out, baseline_file), json, printing.extract)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def retrain(
     window: WindowOption = Window.OBSERVED,
     as_of: AsOf = None,
@@ -187,7 +198,7 @@ def retrain(
     _finish(report, json, printing.retrain)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def harvest(json: Json = False) -> None:
     """Write the outcomes of our own predictions as later scrapes show them; run again, it changes nothing."""
     from groundswell.jobs.harvest import harvest as run
@@ -198,7 +209,7 @@ def harvest(json: Json = False) -> None:
     _finish(report, json, view)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def audit(
     since_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days back; default 90.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Where to write a report with pictures.")] = None,
@@ -216,7 +227,7 @@ def audit(
     _finish(report, json, printing.audit)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def recalibrate(window: WindowOption = Window.OBSERVED, json: Json = False) -> None:
     """Find new calibrators and ranges for what serves, without training; a gate decides whether they do."""
     from groundswell.jobs.recalibrate import recalibrate as run
@@ -227,7 +238,7 @@ def recalibrate(window: WindowOption = Window.OBSERVED, json: Json = False) -> N
     _finish(report, json, view)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def backtest(  # noqa: PLR0913, PLR0917 - each is an option
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH…]", help="Exports and readings; without any, the database.")
@@ -264,7 +275,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each is an option
     printing.show(body, json, view)
 
 
-@app.command(rich_help_panel="Teach and check")
+@app.command(rich_help_panel=_TEACH)
 def replay(  # noqa: PLR0913, PLR0917 - each is an option
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Exports, and readings of their videos.")],
     window: WindowOption = Window.PUBLISH,
@@ -296,7 +307,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option
     printing.show(body, json, view)
 
 
-@app.command(rich_help_panel="Answer")
+@app.command(rich_help_panel=_SERVE)
 def predict(
     path: Annotated[
         Path, typer.Argument(metavar="[PATH|-]", help="An export, or the JSON of a request; - is stdin.")
@@ -320,7 +331,7 @@ def predict(
     printing.show(answer(found), json, printing.predictions)
 
 
-@app.command(rich_help_panel="Answer")
+@app.command(rich_help_panel=_SERVE)
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
@@ -337,7 +348,7 @@ def serve(
     _serve(settings, host, port, json, scheduler=not no_scheduler)
 
 
-@app.command(rich_help_panel="Answer")
+@app.command(rich_help_panel=_SERVE)
 def schedule(
     format: Annotated[  # noqa: A002
         ScheduleFormat, typer.Option("--format", help="Whose words: crontab, vercel or k8s.")
@@ -351,6 +362,18 @@ def schedule(
     from groundswell.scheduling.printed import printed
 
     printing.show(printed(_settings(), format, url), json, lambda body: str(body["text"]))
+
+
+@app.command(rich_help_panel=_SERVE)
+def doctor(json: Json = False) -> None:
+    """Say what is configured, what is missing, and what to type next; exits 1 where something is broken."""
+    from groundswell.overview.doctor import examine
+    from groundswell.printing_service import doctor as view
+
+    body = examine(_settings())
+    printing.show(body, json, view)
+    if body["status"] == "broken":
+        raise typer.Exit(1)
 
 
 @models_app.command("list")
@@ -460,15 +483,16 @@ def back_up_database(
         printing.show(back_up(context, folder), json, view)
 
 
-@app.command(rich_help_panel="Run it")
-def doctor(json: Json = False) -> None:
-    """Say what is configured, what is missing, and what to type next; exits 1 where something is broken."""
-    from groundswell.overview.doctor import examine
-    from groundswell.printing_service import doctor as view
+@alerts_app.command("test")
+def try_alerts(json: Json = False) -> None:
+    """Send a message to every channel of GROUNDSWELL_ALERT_URLS, and say of each whether it took it."""
+    from groundswell.alerting.telling import send_test
+    from groundswell.printing_service import alerts as view
 
-    body = examine(_settings())
+    body = send_test(_settings())
     printing.show(body, json, view)
-    if body["status"] == "broken":
+    if body["status"] != "completed":
+        printing.print_error("Not every channel took the message.", "Correct GROUNDSWELL_ALERT_URLS and try again.")
         raise typer.Exit(1)
 
 
@@ -482,9 +506,10 @@ def _settings(log_level: str | None = None, **overrides: Any) -> Settings:
     from groundswell.logs import configure_logs
     from groundswell.settings import load_settings
 
+    settings = load_settings(**overrides)
     # Someone at a terminal reads the report; a log file wants every line.
-    configure_logs(log_level or ("WARNING" if sys.stderr.isatty() else "INFO"))
-    return load_settings(**overrides)
+    configure_logs(log_level or ("WARNING" if sys.stderr.isatty() else "INFO"), settings.log_format)
+    return settings
 
 
 @contextmanager

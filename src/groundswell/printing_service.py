@@ -23,3 +23,10 @@ def doctor(body: Body) -> str:
 def backup(body: Body) -> str:
     """Return where the backup is and what it holds."""
     return f"{body['folder']}: the database and {body['artifacts']} artifacts, {body['bytes'] / 1e6:,.1f} MB"
+
+
+def alerts(body: Body) -> str:
+    """Return of each channel whether it took the message."""
+    return "\n".join(
+        f"{'✓' if one['arrived'] else '✗'} {one['channel']}: {one['said']}" for one in body["channels"]
+    )

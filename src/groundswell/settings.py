@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell import parsing
 from groundswell.access import EVERY_ROLE, Key, read_keys
+from groundswell.crontab import read_cron
 from groundswell.errors import SettingsError
 from groundswell.records import Window
 
@@ -192,6 +193,12 @@ class Settings(BaseSettings):
     def _known_windows(cls, value: str) -> str:
         if not value.split() or not set(value.split()) <= set(Window):
             raise ValueError("windows with blanks between: " + " ".join(Window))
+        return value
+
+    @field_validator("schedule_retrain", "schedule_audit", "schedule_harvest")
+    @classmethod
+    def _known_moments(cls, value: str) -> str:
+        read_cron(value)
         return value
 
     @field_validator("public_url", "apify_url")

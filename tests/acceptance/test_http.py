@@ -184,7 +184,7 @@ def test_a_server_without_its_database_starts_and_says_so(tmp_path: Path) -> Non
             assert response.body["error"].startswith(said)
             assert "s3cret" not in json.dumps(response.body)
         response = server.post("/api/predict", {"videos": [VIDEO]})
-        assert response.status == 500
+        assert response.status == 503
         assert "DATABASE_URL" in response.body["hint"]
         assert "s3cret" not in json.dumps(response.body)
 
@@ -369,5 +369,19 @@ def test_the_api_reference_names_every_route(server: Server) -> None:
         "/api/outcomes/{prediction_id}": {"delete"},
         "/api/audits": {"get"},
         "/api/audits/{run_id}": {"get"},
+        "/api/today": {"get"},
+        "/api/try": {"post"},
+        "/api/lines": {"get"},
+        "/api/lines/{window}": {"get"},
+        "/api/models": {"get"},
+        "/api/models/{number}": {"get"},
+        "/api/models/{number}/promote": {"post"},
+        "/api/models/rollback": {"post"},
+        "/api/runs": {"get"},
+        "/api/runs/{run_id}": {"get"},
+        "/api/data": {"get"},
+        "/api/webhooks/apify": {"post"},
         "/healthz": {"get"},
+        "/readyz": {"get"},
+        "/metrics": {"get"},
     }

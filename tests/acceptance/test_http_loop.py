@@ -238,8 +238,8 @@ def test_cron_recalibrates_the_line_that_is_named(server: Server, closed: Place)
         assert response.body["decision"]["decision"] in {"promote", "hold"}
         assert set(typed) ^ set(response.body) <= {"modelVersion"}
         missing = send(server, method, RECALIBRATE, **SECRET)
-        assert missing.status == 500
-        assert missing.body["error"].startswith("Recalibration failed: No model serves the window 'observed'")
+        assert missing.status == 409
+        assert missing.body["error"] == "No model serves the window 'observed' yet."
         assert missing.body["hint"]
         wrong = send(server, method, f"{RECALIBRATE}?window=12h", **SECRET)
         assert wrong.status == 422
@@ -260,7 +260,7 @@ def test_while_one_runs_the_other_gets_409(
     assert server.post(path, **SECRET).status == 200, "the lease is given back"
 
 
-def test_a_database_that_is_gone_is_a_500_that_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_database_that_is_gone_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
     url = "postgresql://ann:s3cret@127.0.0.1:1/x"
     environment = {"CRON_SECRET": CRON, "DATABASE_URL": url}
     with serving(Place(tmp_path_factory.mktemp("gone")), **environment) as server:
@@ -276,7 +276,7 @@ def test_a_database_that_is_gone_is_a_500_that_says_so(tmp_path_factory: pytest.
             server.get(f"{AUDITS}/{NOBODY}"),
             send(server, "DELETE", f"{OUTCOMES}/{NOBODY}"),
         ):
-            assert response.status == 500
+            assert response.status == 503
             assert "DATABASE_URL" in response.body["hint"]
             assert "s3cret" not in json.dumps(response.body)
 

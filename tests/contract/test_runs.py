@@ -283,3 +283,25 @@ def test_a_run_is_found_by_its_id(database: Database) -> None:
     assert (found["id"], found["kind"], found["report"], found["started_at"]) == (run_id, "audit", None, AT)
     for unknown in (str(uuid.UUID(int=9)), "nine", "", "\x00"):
         assert runs.find(database, unknown) is None
+
+
+def test_whatever_lost_its_lease_is_failed_once_and_what_holds_one_runs_on(database: Database, clock: Clock) -> None:
+    killed = abandon(database)
+    clock.move(29)
+    with runs.running(database, kind="audit"):
+        assert runs.fail_abandoned(database) == []
+        clock.move(1)
+        assert runs.fail_abandoned(database) == [(killed, "retrain", "observed")]
+        assert runs.fail_abandoned(database) == []
+    ended = runs.find(database, killed)
+    assert ended is not None
+    assert (ended["status"], ended["report"]) == ("failed", {"error": "lease expired"})
+    assert newest(database)["kind"] == "audit"
+    assert runs.fail_abandoned(database) == []
+
+
+def test_a_run_whose_lease_another_took_is_abandoned(database: Database, clock: Clock) -> None:
+    killed = abandon(database)
+    clock.move(31)
+    with runs.lease(database, "retrain:observed", "another"):
+        assert runs.fail_abandoned(database) == [(killed, "retrain", "observed")]

@@ -8,13 +8,16 @@ from typing import Any
 
 from groundswell.errors import RequestError
 from groundswell.jobs.context import Context
-from groundswell.store import ledger, runs
+from groundswell.store import ledger, listing, runs
+from groundswell.store.listing import Part
 
 KIND = "audit"
 #: What of a report is not frozen: the run adds it after the report was written.
 _LOOSE = frozenset({"runId", "stepSeconds", "frozen"})
 #: So many former audits are told beside a new one.
 REMEMBERED = 24
+#: Which audits are listed where nobody says otherwise.
+NEWEST = Part(100)
 #: How an audit ends that has something to say; a failed one is a run, and no audit.
 WRITTEN = ("completed", "skipped")
 _TOLD = ("auditedAt", "runId", "status", "ece", "totalSamples", "alarm", "driftDetected")
@@ -33,9 +36,17 @@ def digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(ledger.canonical(ledger.by_value(ledger.as_stored(said))).encode()).hexdigest()
 
 
-def list_audits(context: Context, limit: int = 100) -> dict[str, Any]:
-    """Return the newest audits, newest first, each with its figures in short."""
-    return {"audits": [_short(run) for run in runs.reports(context.database, KIND, WRITTEN, limit)]}
+def list_audits(context: Context, part: Part = NEWEST) -> dict[str, Any]:
+    """Return that part of the audits, newest first, each with its figures in short, and how many there are."""
+    counted = listing.count_runs(context.database)
+    total = sum(one.n for one in counted if one.kind == KIND and one.status in WRITTEN)
+    found = listing.runs_of(context.database, part, KIND, WRITTEN)
+    return {
+        "audits": [_short(run) for run in found],
+        "total": total,
+        "limit": part.limit,
+        "offset": part.offset,
+    }
 
 
 def show_audit(context: Context, run_id: str) -> dict[str, Any]:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import orjson
 import polars as pl
 import sqlalchemy as sa
 
 from groundswell import parsing
-from groundswell.errors import GroundswellError
+from groundswell.errors import DatabaseError, GroundswellError
 from groundswell.frames import KEY, VIDEO_SCHEMA, RawChunk
-from groundswell.records import Rejection, utc
+from groundswell.records import Rejection, as_json, utc
 from groundswell.settings import Settings
 from groundswell.sources import open_export
 from groundswell.stages.ingest import Cleaned, clean, reconcile, rounds
-from groundswell.store import videos
+from groundswell.store import entries, videos
 from groundswell.store.database import Database
 
+#: What a run of it is called in the table of runs.
+KIND = "ingest"
 #: Called after each chunk with the number of rows read since the last call.
 Progress = Callable[[int], None]
 
@@ -57,12 +59,39 @@ def ingest(
     rejects: Path | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Return what became of the rows of all the files, which are stored in one transaction.
+    """Return what became of the rows of all the files, which are stored in one transaction and noted as a run.
 
     Refused rows go to `rejects`, by default to `rejects_path` and only where there are any. Raises SourceError for
     a file that cannot be read, and then nothing of any file is stored.
     """
-    moment = utc(as_of)
+    begun = entries.now(database)
+    named = {"files": [path.name for path in paths]}
+    try:
+        report = _store_files(database, settings, paths, utc(as_of), format, rejects, progress)
+    except Exception as error:
+        with contextlib.suppress(DatabaseError):  # the first error says more
+            entries.note_run(database, KIND, "failed", _why(error) | named, begun)
+        raise
+    told = {name: value for name, value in as_json(report).items() if name != "rejectsFile"}
+    with contextlib.suppress(DatabaseError):  # the rows are stored, whether or not that can be noted
+        entries.note_run(database, KIND, "completed", {"status": "completed"} | told | named, begun)
+    return report
+
+
+def _why(error: Exception) -> dict[str, Any]:
+    told = {"status": "failed", "error": f"Ingest failed: {str(error) or type(error).__name__}"}
+    return told | ({"hint": error.hint} if isinstance(error, GroundswellError) else {})
+
+
+def _store_files(
+    database: Database,
+    settings: Settings,
+    paths: Sequence[Path],
+    moment: datetime,
+    format: str,  # noqa: A002
+    rejects: Path | None,
+    progress: Progress | None,
+) -> IngestReport:
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     refused = _Rejects(rejects or rejects_path(settings, moment), always=rejects is not None)
@@ -147,7 +176,7 @@ def _update(connection: sa.Connection, changed: pl.DataFrame, before: pl.DataFra
     videos.update(connection, changed, before, moment)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
     """Pause Python's search for cyclic garbage: rows hold none, and looking for it costs a third of the time."""
     searching = gc.isenabled()

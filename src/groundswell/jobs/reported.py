@@ -241,7 +241,7 @@ def _id(value: Any) -> str:
     try:
         return str(uuid.UUID(str(value)))
     except ValueError:
-        raise RequestError(f"{value!r} is not the id of a prediction.", _WHICH) from None
+        raise RequestError(f"{_shown(value)} is not the id of a prediction.", _WHICH) from None
 
 
 def _score(item: Mapping[str, Any]) -> float | None:
@@ -249,7 +249,7 @@ def _score(item: Mapping[str, Any]) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        raise RequestError(f"actualScore={value!r} is no number from 0 to 100.", _WHAT)
+        raise RequestError(f"actualScore={_shown(value)} is no number from 0 to 100.", _WHAT)
     return float(value)
 
 
@@ -257,4 +257,9 @@ def _parsed(parser: Any, item: Mapping[str, Any], field: str) -> Any:
     try:
         return parser(item.get(field))
     except parsing.InvalidValueError as error:
-        raise RequestError(f"{field}={item.get(field)!r}: {REASONS.get(str(error), error)}", _WHAT) from None
+        raise RequestError(f"{field}={_shown(item.get(field))}: {REASONS.get(str(error), error)}", _WHAT) from None
+
+
+def _shown(value: Any) -> str:
+    """Return the beginning of a value: a refusal need not send all of it back."""
+    return repr(value)[:100]

@@ -28,7 +28,7 @@ from groundswell.stages.maturity import LabelAge
 from groundswell.store import predictions, registry
 from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database
-from groundswell.telemetry import stage
+from groundswell.telemetry import predicted, stage
 
 #: While the database is away it is asked again only so often, since each question may take until a timeout.
 _AWAY_SECONDS = 2.0
@@ -125,6 +125,7 @@ class Predictor:
         asked, found = self._answered(videos, window, at, reasons=reasons)
         with stage("log"):
             self._write(_records(found, asked, self._label, at))
+        predicted(window.value, [prediction.tier for prediction in found])
         return _in_order(asked, found, len(videos))
 
     def explore(
@@ -137,20 +138,6 @@ class Predictor:
     def load(self, window: Window) -> int:
         """Load what serves a window, and return its version; raises as `predict` does."""
         return self.champion(window).serving.version or 0
-
-    def warm(self) -> dict[str, int]:
-        """Load what serves every window, and return the versions that are loaded.
-
-        Raises DatabaseError; ArtifactError or StaleModelError where a window has nothing that was loaded before.
-        """
-        self._away_until = 0.0
-        versions = {}
-        for window in Window:
-            try:
-                versions[window.value] = self.load(window)
-            except NoChampionError:
-                continue
-        return versions
 
     def _answered(
         self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime, *, reasons: bool

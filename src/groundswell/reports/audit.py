@@ -16,40 +16,44 @@ from groundswell.reports.words import METRICS, Body
 
 def render(body: Body) -> str:
     """Return the report as one HTML file; the same body gives the same bytes, and one that lacks parts says so."""
+    return page("audit.html", **told_audit(body))
+
+
+def told_audit(body: Body) -> dict[str, Any]:
+    """Return what the template `audit.html` shows of an audit."""
     changed = drift.scraper_changed(body)
     lines = {window: line for window, line in reading.part(body, "lines").items() if isinstance(line, Mapping)}
     audits = [*reading.parts(body, "history"), _present(body, lines)]
-    return page(
-        "audit.html",
-        audited_at=reading.minute(body, "auditedAt"),
-        state=_look(body),
-        badge=alarm_badge(told.state_of(body)),
-        headline=told.headline(body),
-        line_badges=[(window, alarm_badge(told.state_of(line))) for window, line in lines.items()],
-        why=_why(body, changed),
-        tiles=_tiles(body),
-        matured=reading.said(body, "matured", "sentence", unknown="How many predictions have matured is not known"),
-        differences=_differences(body),
-        matured_table=_matured(body),
-        left_out_table=_left_out(body),
-        judged=reading.said(body, "status") == "completed",
-        score_pictures=[
+    return {
+        "audited_at": reading.minute(body, "auditedAt"),
+        "state": _look(body),
+        "badge": alarm_badge(told.state_of(body)),
+        "headline": told.headline(body),
+        "line_badges": [(window, alarm_badge(told.state_of(line))) for window, line in lines.items()],
+        "why": _why(body, changed),
+        "tiles": _tiles(body),
+        "matured": reading.said(body, "matured", "sentence", unknown="How many predictions have matured is not known"),
+        "differences": _differences(body),
+        "matured_table": _matured(body),
+        "left_out_table": _left_out(body),
+        "judged": reading.said(body, "status") == "completed",
+        "score_pictures": [
             pictures.reliability("Scores against outcomes", _bins(body), "score"),
             pictures.over_audits("ECE of the scores, audit by audit", audits, _threshold(body)),
         ],
-        rule=told.rule(body),
-        measures=told.measures("Measures of the scores", body),
-        calibration=_calibration(body),
-        candidates=_candidates(body),
-        segments=_segments(body),
-        audits=_audits(audits, lines),
-        lines=[_line(window, line, audits) for window, line in lines.items()],
-        changed=changed,
-        scrape_sentence=drift.scrape_sentence(body),
-        findings_rows=[finding(one) for one in reading.parts(body, "scrape")],
-        drifts=[drift.told_drift(window, line, changed) for window, line in lines.items()],
-        about=_about(body),
-    )
+        "rule": told.rule(body),
+        "measures": told.measures("Measures of the scores", body),
+        "calibration": _calibration(body),
+        "candidates": _candidates(body),
+        "segments": _segments(body),
+        "audits": _audits(audits, lines),
+        "lines": [_line(window, line, audits) for window, line in lines.items()],
+        "changed": changed,
+        "scrape_sentence": drift.scrape_sentence(body),
+        "findings_rows": [finding(one) for one in reading.parts(body, "scrape")],
+        "drifts": [drift.told_drift(window, line, changed) for window, line in lines.items()],
+        "about": _about(body),
+    }
 
 
 def _look(body: Body) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from groundswell.reports import charts, words
+from groundswell.reports import charts, evaluated, words
 from groundswell.reports.charts import Row, Rule
 from groundswell.reports.pages import page
 from groundswell.reports.parts import Picture, Table, finding, picture
@@ -13,7 +13,6 @@ from groundswell.reports.words import BASELINES, DRAWN, METRICS, Body
 
 #: So many groups of videos are drawn; the table has them all.
 MAX_SLICES = 16
-_OURS = "this forecast"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,17 +38,17 @@ def render(body: Body) -> str:
         why=_why(body["decision"]),
         tiles=_tiles(body),
         counts=_counts(body),
-        metric_pictures=[_metric(body, key) for key in DRAWN],
-        metric_table=_metric_table(body),
-        baseline_table=_baseline_table(body["baselines"]),
+        metric_pictures=[evaluated.metric_picture(body, key) for key in DRAWN],
+        metric_table=evaluated.metric_table(body),
+        baseline_table=evaluated.baseline_table(body["baselines"]),
         promised_range=words.promised_range(body),
-        honesty_pictures=[_confusion(body["confusionMatrix"]), _reliability(body["reliability"])],
-        tier_table=_tier_table(body["perClass"]),
+        honesty_pictures=[evaluated.confusion(body["confusionMatrix"]), evaluated.reliability(body["reliability"])],
+        tier_table=evaluated.tier_table(body["perClass"]),
         slices_note=_slices_note(body["slices"], slices),
         slice_pictures=[_slice_picture(body, slices, key) for key in ("accuracy", "rps")],
         slice_table=_slice_table(slices),
-        feature_pictures=[_features(body["topFeatures"]), _learners(body["learners"])],
-        feature_table=_feature_table(body["topFeatures"]),
+        feature_pictures=[evaluated.features_picture(body["topFeatures"]), evaluated.learners(body["learners"])],
+        feature_table=evaluated.feature_table(body["topFeatures"]),
         random_split=words.random_split(body),
         findings_rows=[finding(found) for found in body["findings"]],
         about=_about(body),
@@ -118,82 +117,6 @@ def _posted(period: Body | None) -> str:
     return "posting time not known" if days == words.UNKNOWN else f"posted {days}"
 
 
-def _metric(body: Body, key: str) -> Picture:
-    metric, own = METRICS[key], body["metrics"][key]
-    others = [
-        Row(BASELINES.get(name, name), found[key], metric.with_interval(found[key]))
-        for name, found in body["baselines"].items()
-        if key in found
-    ]
-    rows = [Row(_OURS, own, metric.with_interval(own), ours=True), *others]
-    best = (body.get("ceiling") or {}).get("accuracy") if key == "accuracy" else None
-    rule = Rule(best, f"ceiling {words.share(best)}") if best is not None else None
-    better = "Further right is better" if metric.higher_is_better else "Further left is better"
-    reading = f"{better}: {metric.meaning}. The bar is the 95% interval."
-    if rule:
-        reading += " The upright marks stand at the ceiling: a guide to what such videos allow."
-    told = [f"{row.name} {row.said}" for row in rows] + ([rule.name] if rule else [])
-    return picture(metric.name, charts.dots(metric, rows, rule), f"{metric.name}: {'; '.join(told)}.", reading)
-
-
-def _metric_table(body: Body) -> Table:
-    names = list(body["baselines"])
-    rows = [
-        (metric.name, *(metric.with_interval(found.get(key)) if key in found else "–" for found in _all(body)))
-        for key, metric in METRICS.items()
-        if key in body["metrics"]
-    ]
-    return Table("All metrics, with 95% intervals", ("Metric", _OURS, *(BASELINES.get(n, n) for n in names)), rows)
-
-
-def _all(body: Body) -> list[Body]:
-    return [body["metrics"], *body["baselines"].values()]
-
-
-def _baseline_table(baselines: Body) -> Table:
-    rows = [(BASELINES.get(name, name), words.BASELINE_MEANINGS.get(name, "–")) for name in baselines]
-    return Table("What the baselines do", ("Baseline", "What it does"), rows, range(0))
-
-
-def _confusion(matrix: Sequence[Sequence[float]]) -> Picture:
-    shares = [
-        f"tier {tier} {counts[tier - 1] / sum(counts):.0%} of {sum(counts):,.0f}"
-        for tier, counts in enumerate(matrix, start=1)
-        if sum(counts)
-    ]
-    says = f"Confusion matrix; share of each actual tier that was named right: {', '.join(shares) or words.UNKNOWN}."
-    reading = (
-        "Each row is an actual tier and adds up to 100%: darker cells hold more of it, the count is below the share. "
-        "The outlined cells are right; those beside them are one tier off."
-    )
-    return picture("Actual against named tiers", charts.heat(matrix) if shares else None, says, reading)
-
-
-def _reliability(found: Body) -> Picture:
-    filled = [one for one in found["bins"] if one["count"] and one["avgPredicted"] is not None]
-    told = [f"said {one['avgPredicted']:.0%}, came true {one['avgActual']:.0%}, n {one['count']:,}" for one in filled]
-    says = f"Chance of the likeliest tier against how often it came true: {'; '.join(told) or words.UNKNOWN}."
-    reading = (
-        "A dot on the dashed line is an honest chance: of the tiers it called 40% likely, 40% came true. Below the "
-        "line it promised too much. Larger dots and taller bars are more videos; small ones scatter by chance."
-    )
-    return picture("Chances said against chances that came true", charts.reliability(filled), says, reading)
-
-
-def _tier_table(per_class: Sequence[Body]) -> Table:
-    rows = [
-        (
-            f"tier {found['tier']}",
-            words.share(found["precision"]),
-            words.share(found["recall"]),
-            words.count(found["support"]),
-        )
-        for found in per_class
-    ]
-    head = ("Tier", "precision", "recall", "videos")
-    return Table("How well each tier is told", head, rows)
-
-
 def _slices(found: Body) -> Iterator[Slice]:
     for key, name in words.CREATORS.items():
         if found.get(key) is not None:
@@ -249,49 +172,6 @@ def _slice_table(slices: Sequence[Slice]) -> Table:
         for one in slices
     ]
     return Table("Groups of videos, with 95% intervals", ("Group", "n", *(METRICS[key].name for key in keys)), rows)
-
-
-def _features(features: Sequence[Body]) -> Picture:
-    rows = [(found["sentence"], found["importance"] or 0.0, _added(found["importance"])) for found in features]
-    told = [f"{found['sentence']} {_added(found['importance'])}" for found in features[: charts.MAX_BARS]]
-    says = f"Features by the RPS that is lost without them: {'; '.join(told) or words.UNKNOWN}."
-    reading = (
-        "How much worse the RPS becomes when a feature's values are shuffled among the videos: longer bars matter "
-        "more. Features that say the same thing share their weight."
-    )
-    return picture("What matters most", charts.bars(rows), says, reading)
-
-
-def _added(importance: float | None) -> str:
-    return words.signed(importance, 4)
-
-
-def _feature_table(features: Sequence[Body]) -> Table:
-    rows = [(found["name"], found["sentence"], found["unit"] or "–", _added(found["importance"])) for found in features]
-    head = ("Feature", "What it is", "Unit", "RPS lost")
-    return Table("Features", head, rows, range(3, 4))
-
-
-def _learners(learners: Sequence[Body]) -> Picture:
-    rows = [
-        (
-            words.learner(found["kind"]),
-            found["weight"] or 0.0,
-            f"{_weight(found['weight'])}, log loss {words.figure(found['logLoss'])}",
-        )
-        for found in learners
-    ]
-    told = [f"{name} {said}" for name, _, said in rows]
-    reading = (
-        "The forecast is a blend of these models: longer bars have more say. The log loss is that of each alone, on "
-        "the videos that tuned the chances; lower is better."
-    )
-    says = f"Models of the blend by weight: {'; '.join(told) or words.UNKNOWN}."
-    return picture("What it is blended from", charts.bars(rows, room=150), says, reading)
-
-
-def _weight(weight: float | None) -> str:
-    return words.UNKNOWN if weight is None else f"{weight:.0%}"
 
 
 def _about(body: Body) -> list[tuple[str, str]]:

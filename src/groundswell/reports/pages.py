@@ -8,14 +8,24 @@ import jinja2
 
 from groundswell.reports import words
 
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("groundswell.reports"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters |= {"count": words.count, "share": words.share, "figure": words.figure}
+#: The templates of reports, and the parts that other pages share with them.
+LOADER = jinja2.PackageLoader("groundswell.reports")
+
+
+def environment(loader: jinja2.BaseLoader = LOADER) -> jinja2.Environment:
+    """Return where templates are filled: everything is escaped, and a value that is not given is an error."""
+    made = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"count": words.count, "share": words.share, "figure": words.figure}
+    return made
+
+
+_ENVIRONMENT = environment()
 
 
 def page(template: str, **values: Any) -> str:

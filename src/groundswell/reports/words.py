@@ -84,6 +84,8 @@ WINDOWS = {
     "6h": "six hours after posting",
     "24h": "one day after posting",
 }
+#: What a tier is called where somebody plans a video.
+TIERS = {1: "far below usual", 2: "below usual", 3: "about usual", 4: "above usual", 5: "far above usual"}
 LEARNERS = {
     "boostedClassifier": "boosted trees on tiers",
     "boostedRegression": "boosted trees on the outcome",

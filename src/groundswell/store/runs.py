@@ -125,6 +125,48 @@ def lease(database: Database, name: str, holder: str) -> Iterator[Lease]:
             held.release()
 
 
+def holder(database: Database, name: str) -> tuple[str, datetime] | None:
+    """Return who holds the lease of that name and when it was renewed last; None where nobody does.
+
+    A lease that expired, and that nobody has taken over yet, is returned as well.
+    """
+    with database.read() as connection:
+        row = connection.execute(sa.select(_leases.c.holder, _leases.c.renewed_at).filter_by(name=name)).first()
+        return None if row is None else (row.holder, row.renewed_at)
+
+
+def is_current(renewed_at: datetime, now: datetime) -> bool:
+    """Return whether a lease that was renewed then is still held."""
+    return not _expired(renewed_at, now)
+
+
+def started_since(database: Database, kind: str, window: str | None, moment: datetime) -> str | None:
+    """Return the id of a run of that kind and window that began at that moment or later; None where none did."""
+    begun = sa.select(_runs.c.id).filter_by(kind=kind).where(_runs.c.started_at >= moment)
+    begun = begun.where(_runs.c.window.is_not_distinct_from(window and str(window)))
+    with database.read() as connection:
+        found = connection.execute(begun.order_by(_runs.c.started_at).limit(1)).scalar()
+        return None if found is None else str(found)
+
+
+def fail_abandoned(database: Database) -> list[tuple[str, str, str | None]]:
+    """Store as failed whatever claims to run without holding its lease; return id, kind and window of each, once.
+
+    Its process was killed, or stalled for longer than a lease lasts.
+    """
+    under_way = sa.select(_runs.c.id, _runs.c.kind, _runs.c.window).filter_by(status="running")
+    with database.read() as connection:
+        if connection.execute(under_way.limit(1)).first() is None:
+            return []
+    with database.begin() as connection:
+        now = database.now(connection)
+        held = {row.holder for row in connection.execute(sa.select(_leases)) if not _expired(row.renewed_at, now)}
+        gone = [str(row.id) for row in connection.execute(under_way) if str(row.id) not in held]
+        ended = sa.update(_runs).filter_by(status="running").where(_runs.c.id.in_(gone)).values(_abandoned(now))
+        failed = connection.execute(ended.returning(_runs.c.id, _runs.c.kind, _runs.c.window)) if gone else ()
+        return [(str(row.id), row.kind, row.window) for row in failed]
+
+
 @contextlib.contextmanager
 def running(database: Database, *, kind: str, window: str | None = None) -> Iterator[Run]:
     """Record the block as a run, the only one of its kind and window; raises AlreadyRunningError if there is one.
@@ -207,7 +249,11 @@ def _fail_abandoned(connection: sa.Connection, kind: str, window: str | None, no
     # Whoever holds the lease is the only one of its kind: what else claims to run was killed.
     abandoned = sa.update(_runs).filter_by(kind=kind, status="running")
     abandoned = abandoned.where(_runs.c.window.is_not_distinct_from(window and str(window)))
-    connection.execute(abandoned.values(status="failed", finished_at=now, report={"error": "lease expired"}))
+    connection.execute(abandoned.values(_abandoned(now)))
+
+
+def _abandoned(now: datetime) -> dict[str, Any]:
+    return {"status": "failed", "finished_at": now, "report": {"error": "lease expired"}}
 
 
 def _finish(connection: sa.Connection, run_id: str, status: str, report: Mapping[str, Any], at: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ from groundswell.predictor import answer
 from groundswell.records import Window
 from groundswell.web.bodies import Json
 from groundswell.web.callers import guarded
+from groundswell.web.headers import REPORT_POLICY
 from groundswell.web.state import State, state_of
 
 MOST_VIDEOS = 10_000
@@ -78,9 +79,12 @@ class OutcomesRequest(BaseModel):
         return {"outcomes": [body]} if alone else body
 
 
-router = APIRouter(tags=["predictions"])
 predicting = APIRouter(tags=["predictions"], route_class=guarded(Role.PREDICT))
 reading = APIRouter(tags=["audits"], route_class=guarded(Role.READ))
+
+
+#: Said to be a UUID, and read by the job, which says what else it may be.
+PredictionId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 
 
 @predicting.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
@@ -102,7 +106,7 @@ def outcomes(request: OutcomesRequest, state: Annotated[State, Depends(state_of)
 
 
 @predicting.delete("/api/outcomes/{prediction_id}", tags=["outcomes"], summary="Take back the outcome of a prediction")
-def forget_outcome(prediction_id: str, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def forget_outcome(prediction_id: PredictionId, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Answer whether there was one; no audit counts it from now on, and the ledger keeps it."""
     context = state.context()
     return delete_outcome(context, prediction_id, context.now())
@@ -121,10 +125,3 @@ def audit(
     from groundswell.reports.audit import render
 
     return HTMLResponse(render(body), headers={"Content-Security-Policy": REPORT_POLICY})
-
-
-@router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Is the process up?")
-def healthz() -> dict[str, str]:
-    """Answer at once, without looking at the database."""
-    return {"status": "ok"}

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 import groundswell
+from groundswell.scheduling.scheduler import Scheduler
 from groundswell.settings import Settings
-from groundswell.web import api, cron
-from groundswell.web.errors import add_error_table
+from groundswell.web import api, assets, cron, health, pages, twins
+from groundswell.web.health import Readiness
+from groundswell.web.metrics import Metrics, listen, observe_request
+from groundswell.web.request_log import RequestLog
+from groundswell.web.security import secure
 from groundswell.web.state import State
+from groundswell.web.watching import Watch
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the HTTP service of the settings; its database is opened by the first request that needs it."""
+def create_app(settings: Settings, scheduler: bool = False) -> FastAPI:
+    """Return the HTTP service of the settings; it starts, and answers what it can, while its database is away.
+
+    With `scheduler` it also runs what is due, if it is the one process that leads.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watch, state = app.state.watch, app.state.groundswell
+        running = Scheduler(settings, state.context, watch.worker) if scheduler else None
+        watch.start()
+        if running:
+            running.start()
+        # What is there from the start stays: the collector need not look at all of it again and again.
+        gc.freeze()
         yield
-        app.state.groundswell.close()
+        if running:
+            running.stop()
+        watch.stop()
+        state.close()
 
     app = FastAPI(
         title="groundswell",
         version=groundswell.__version__,
         description="How far will a short video carry, how sure is that, and did it come true?",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.groundswell = State(settings)
+    app.state.watch = Watch(app.state.groundswell)
+    app.state.readiness = Readiness()
+    app.state.metrics = Metrics(app.state.groundswell)
+    listen()
     app.include_router(cron.router)
-    app.include_router(api.predicting)
-    app.include_router(api.reading)
-    app.include_router(api.router)
-    add_error_table(app)
+    for router in (health.router, health.measured):
+        app.include_router(router)
+    for router in (api.predicting, api.reading, twins.reading, twins.trying, twins.operating):
+        app.include_router(router)
+    for router in (pages.seeing, pages.trying, pages.operating, assets.router):
+        app.include_router(router)
+    secure(app, settings)
+    # Around everything, the answers to unexpected errors too.
+    app.middleware_stack = RequestLog(app.build_middleware_stack(), observe_request)
     return app

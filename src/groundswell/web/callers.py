@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,20 +11,31 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from groundswell.access import EVERY_ROLE, Role, key_of
-from groundswell.web.errors import ForbiddenError, UnauthorizedError
+from groundswell.web.origins import SAFE_METHODS, from_own_page
+from groundswell.web.refusals import ForbiddenError, ForeignRequestError, UnauthorizedError
+from groundswell.web.sessions import session_of
 from groundswell.web.state import state_of
+
+
+class Proof(enum.StrEnum):
+    """What a caller showed: the key itself, the cookie of a session, or nothing, while no key is set."""
+
+    KEY = "key"
+    SESSION = "session"
+    NOTHING = "nothing"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key it was, and what it may do."""
+    """Whose key it was, what it may do, and what was shown of it."""
 
     name: str
     roles: frozenset[Role]
+    proof: Proof = Proof.KEY
 
 
 #: Who calls while no key is set, which `serve` allows on loopback only.
-ANYBODY = Caller("anybody", EVERY_ROLE)
+ANYBODY = Caller("anybody", EVERY_ROLE, Proof.NOTHING)
 
 
 def caller(request: Request) -> Caller:
@@ -31,7 +43,13 @@ def caller(request: Request) -> Caller:
     keys = state_of(request).settings.keys
     if not keys:
         return ANYBODY
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        session = session_of(request, keys)
+        if session is None:
+            raise UnauthorizedError
+        return Caller(session.key.name, session.key.roles, Proof.SESSION)
+    scheme, _, token = authorization.partition(" ")
     key = key_of(keys, token)
     if key is None or scheme.lower() != "bearer":
         raise UnauthorizedError
@@ -39,10 +57,16 @@ def caller(request: Request) -> Caller:
 
 
 def allow(request: Request, role: Role) -> Caller:
-    """Return who calls; raises UnauthorizedError, or ForbiddenError where the key has another role."""
+    """Return who calls; raises UnauthorizedError, or ForbiddenError where the key has another role.
+
+    A change without the key itself is one that a browser may have been made to send by a foreign page: it raises
+    ForeignRequestError unless it comes from ours.
+    """
     known = caller(request)
     if role not in known.roles:
         raise ForbiddenError(role, known.name)
+    if request.method not in SAFE_METHODS and known.proof is not Proof.KEY:
+        _check_own(request, known.proof)
     return known
 
 
@@ -60,3 +84,15 @@ def guarded(role: Role) -> type[APIRoute]:
             return ask_then_answer
 
     return GuardedRoute
+
+
+def _check_own(request: Request, proof: Proof) -> None:
+    own = from_own_page(request, state_of(request).settings)
+    # Every browser says where a change comes from; what says nothing is a program, and without keys it needs none.
+    if own is False or (own is None and proof is Proof.SESSION):
+        raise ForeignRequestError("The change did not come from a page of this service.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if proof is Proof.SESSION and request.url.path.startswith("/api/") and kind not in {"", "application/json"}:
+        raise ForeignRequestError(
+            "A change by cookie is sent as application/json.", "Set Content-Type to application/json."
+        )

@@ -9,14 +9,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from groundswell.errors import DatabaseError
+from groundswell.errors import DatabaseError, NoChampionError
 from groundswell.jobs.audit import audit
 from groundswell.jobs.context import Context, Report
 from groundswell.jobs.harvest import harvest
 from groundswell.jobs.recalibrate import recalibrate
 from groundswell.jobs.retrain import retrain
 from groundswell.records import Window
+from groundswell.store import registry
 from groundswell.web.bearers import require
+from groundswell.web.errors import told
 from groundswell.web.state import State, state_of
 
 STATUS_CODES = {"completed": 200, "skipped": 200, "already_running": 409, "failed": 500}
@@ -71,7 +73,13 @@ def harvest_outcomes(state: Scheduler) -> JSONResponse:
 @_route("/recalibrate", "Find new calibrators and ranges for a line, without training")
 def recalibrate_line(state: Scheduler, window: Line = Window.OBSERVED) -> JSONResponse:
     """Recalibrate a line."""
-    return _ran(state, "Recalibration", lambda context, now: recalibrate(context, window, now))
+
+    def run(context: Context, now: datetime) -> Report:
+        if window not in registry.champions(context.database):  # there is nothing that could fail: 409
+            raise NoChampionError(f"No model serves the window {window.value!r} yet.")
+        return recalibrate(context, window, now)
+
+    return _ran(state, "Recalibration", run)
 
 
 def _ran(state: State, title: str, run: Run) -> JSONResponse:
@@ -79,5 +87,5 @@ def _ran(state: State, title: str, run: Run) -> JSONResponse:
         context = state.context()
         report = run(context, context.now())
     except DatabaseError as error:
-        return JSONResponse({"status": "failed", "error": f"{title} failed: {error}", "hint": error.hint}, 500)
+        return JSONResponse({"status": "failed", "error": f"{title} failed: {told(error)}", "hint": error.hint}, 500)
     return JSONResponse(report.body, STATUS_CODES[report.status])

@@ -15,6 +15,7 @@ from groundswell.jobs.context import Context
 from groundswell.jobs.harvest import harvest
 from groundswell.store import runs, tables
 from groundswell.store.database import Database
+from groundswell.store.listing import Part
 from tests.made_up import context_of
 from tests.made_up_loop import HOUR, entries, verified
 from tests.unit.jobs.test_audit import NOW, fair, say, serve
@@ -101,7 +102,7 @@ def test_a_run_of_another_kind_or_under_way_is_no_audit(context: Context) -> Non
 
 
 def test_audits_are_listed_newest_first_each_in_short(context: Context) -> None:
-    assert list_audits(context) == {"audits": []}
+    assert list_audits(context) == {"audits": [], "total": 0, "limit": 100, "offset": 0}
     skipped = audit(context, NOW).body
     say(context, *fair(600, off=30))
     completed = audit(context, NOW + HOUR).body
@@ -113,7 +114,7 @@ def test_audits_are_listed_newest_first_each_in_short(context: Context) -> None:
     assert found[0]["totalSamples"] == 600
     assert found[0]["recommendation"] == completed["recommendation"]
     assert found[1]["ece"] is None
-    assert [one["runId"] for one in list_audits(context, limit=1)["audits"]] == [completed["runId"]]
+    assert [one["runId"] for one in list_audits(context, Part(1))["audits"]] == [completed["runId"]]
 
 
 def test_a_failed_audit_is_a_run_and_no_audit(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ def test_a_dry_run_writes_nothing(trained: Context) -> None:
     before = content(trained, without=("runs", "leases", "sqlite_sequence"))
     report = retrain(trained, Window.HOUR_6, AS_OF, dry_run=True)
     assert (report.status, report.body["dryRun"], report.body["modelVersion"]) == ("completed", True, None)
-    assert content(trained, without=("runs", "leases", "sqlite_sequence")) == before
+    assert content(trained, without=told) == before
 
 
 def test_a_held_challenger_leaves_the_champion(trained: Context) -> None:
@@ -225,7 +225,8 @@ def test_a_label_age_within_the_window_fails_and_leaves_the_champion(trained: Co
 def test_a_failed_run_leaves_everything(
     trained: Context, monkeypatch: pytest.MonkeyPatch, logs: Callable[[], str]
 ) -> None:
-    before = content(trained, without=("runs", "leases", "sqlite_sequence"))
+    told = ("runs", "run_lines", "alerts", "leases", "sqlite_sequence")
+    before = content(trained, without=told)
 
     def fails(*_: Any) -> None:
         raise ZeroDivisionError("planted")
@@ -233,13 +234,13 @@ def test_a_failed_run_leaves_everything(
     monkeypatch.setattr(merit, "find_ceiling", fails)
     report = retrain(trained, Window.PUBLISH, AS_OF)
     assert (report.status, report.body["error"]) == ("failed", "Training failed: ZeroDivisionError: planted")
-    assert content(trained, without=("runs", "leases", "sqlite_sequence")) == before
+    assert content(trained, without=told) == before
     assert "Training failed" in logs()
     monkeypatch.undo()
     hurried = changed(trained, time_limit_seconds=1e-9)
     report = retrain(hurried, Window.PUBLISH, AS_OF)
     assert (report.status, report.body["error"]) == ("failed", "Training failed: time limit of 1e-09 s reached")
-    assert content(trained, without=("runs", "leases", "sqlite_sequence")) == before
+    assert content(trained, without=told) == before
 
 
 def test_what_can_be_looked_up_is_stored_by_a_retrain(trained: Context) -> None:

@@ -1,0 +1,1 @@
+"""What runs by itself: when, by which process, and how to have another scheduler do it."""

@@ -1,0 +1,1 @@
+"""What the pages draw and tabulate: bodies of JSON in, pictures and tables out."""
