@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 # The tests of a file share what is expensive to make, so a file goes to one worker.
 WORKERS := -n auto --dist loadfile
 
-.PHONY: demo test test-long lint bench lock clean
+.PHONY: demo test test-long lint bench pictures lock clean
 
 demo: .venv/runtime
 	$(BIN)/groundswell demo
@@ -25,6 +25,10 @@ lint: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+# The screenshots of docs/pictures, made by the browser tests.
+pictures: .venv/dev
+	GROUNDSWELL_PICTURES=1 $(BIN)/pytest -q tests/browser -k pictures
 
 .venv/created:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found"; echo "hint: install one, or say which: make PYTHON=/path/to/python3"; exit 1; }

@@ -17,6 +17,17 @@ from groundswell.stages.features.observed_single import observed_values
 from groundswell.stages.segments import segment, segment_of
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def times(first: int, last: int) -> st.SearchStrategy[str]:
+    """Moments of these years, as a request writes them: with no zone, which means UTC."""
+    seconds = st.integers(
+        0, int((datetime(last, 1, 1, tzinfo=UTC) - datetime(first, 1, 1, tzinfo=UTC)).total_seconds())
+    )
+    start = datetime(first, 1, 1, tzinfo=UTC)
+    return seconds.map(lambda number: (start + timedelta(seconds=number)).isoformat().removesuffix("+00:00"))
+
+
 TEXTS = st.one_of(
     st.none(), st.text(max_size=40), st.sampled_from(["", " ", " ", "é" * 2_001, "x" * 10_001, "\x00", "null"])
 )
@@ -29,7 +40,7 @@ COUNTS = st.one_of(
 )
 TIMES = st.one_of(
     st.none(),
-    st.datetimes(datetime(2004, 1, 1), datetime(2028, 1, 1)).map(lambda moment: moment.isoformat()),
+    times(2004, 2028),
     st.sampled_from(["soon", 0, 1_700_000_000, AT.isoformat(), (AT + timedelta(minutes=6)).isoformat()]),
 )
 TAGS = st.one_of(
@@ -58,7 +69,7 @@ USUAL = st.fixed_dictionaries(
         "soundName": st.text(max_size=9),
         "hashtags": st.lists(st.text(max_size=8), max_size=40),
         "durationSeconds": st.integers(0, 900),
-        "postedAt": st.datetimes(datetime(2006, 1, 1), datetime(2026, 3, 4)).map(lambda moment: moment.isoformat()),
+        "postedAt": times(2006, 2026),
     },
 )
 

@@ -9,8 +9,8 @@ import pytest
 from groundswell.errors import ArtifactError, DatabaseError
 from groundswell.jobs.backup import BackupError, back_up
 from groundswell.jobs.context import Context, open_context
-from groundswell.overview.doctor import examine
 from groundswell.jobs.models import list_versions
+from groundswell.overview.doctor import examine
 from groundswell.settings import load_settings
 from groundswell.store import registry
 from groundswell.store.artifacts import Artifacts
