@@ -1,4 +1,4 @@
-"""Write docs/commands.md and docs/settings.md from the code: `python docs/generate.py`."""
+"""Write the references among the documents from the code: `python docs/generate.py`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pydantic_core import PydanticUndefined
 from groundswell.cli import app
 from groundswell.settings import Settings, variable
 from groundswell.stages.features import FORECAST, OBSERVED
+from groundswell.web.app import create_app
+from groundswell.web.reference import Route, groups_of, shapes_of
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares the two. -->\n"
@@ -23,6 +25,11 @@ _COMMANDS = """# Commands
 Every command takes `--help`, and `--json`, which prints one JSON object on stdout; progress and logs go to stderr.
 The exit code is 0, or 1 with `error:` and `hint:` on stderr, or 2 for wrong usage. A retrain or audit that was
 `skipped` exits 0; `already_running` and `failed` exit 1.
+"""
+_API = """# HTTP API
+
+JSON in camelCase. A running server has this page at `/docs` and the OpenAPI document at `/openapi.json`. Errors are
+`{"error", "hint"}`, with the `requestId` under which the log says more.
 """
 _FEATURES = """# Features
 
@@ -41,14 +48,49 @@ cannot be used is refused with its key, its value and what is expected.
 
 
 def main() -> None:
-    """Write both documents."""
+    """Write them."""
     for name, text in documents().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 def documents() -> dict[str, str]:
     """Return the text of each document by its name."""
-    return {"commands.md": commands(), "features.md": features(), "settings.md": settings()}
+    return {"api.md": api(), "commands.md": commands(), "features.md": features(), "settings.md": settings()}
+
+
+def api() -> str:
+    """Return the reference of the HTTP API: the same as the page /docs of a running server."""
+    document = create_app(Settings(_env_file=None)).openapi()  # type: ignore[call-arg]
+    parts = [_NOTE + _API]
+    for name, routes in groups_of(document).items():
+        parts += [f"## {name[0].upper()}{name[1:]}\n", *(_api_route(route) for route in routes)]
+    parts.append("## Shapes\n")
+    for name, (said, fields) in shapes_of(document).items():
+        rows = [
+            f"| `{one.name}`{'' if one.required else ' (optional)'} | {_cell(one.kind)} | {_cell(one.said)} |"
+            for one in fields
+        ]
+        table = ["| field | kind | what it is |", "|---|---|---|", *rows, ""] if rows else []
+        parts.append("\n".join([f"### {name}\n", f"{said}\n", *table]))
+    return "\n".join(parts)
+
+
+def _api_route(route: Route) -> str:
+    lines = [f"### {route.method} {route.path}\n", f"{route.summary}. {route.said}\n", f"Asks for {route.caller}.\n"]
+    if route.parameters:
+        lines += ["| parameter | where | kind | what it is |", "|---|---|---|---|"]
+        lines += [
+            f"| `{one.name}`{'' if one.required else ' (optional)'} | {one.place} | {_cell(one.kind)} | {_cell(one.said)} |"
+            for one in route.parameters
+        ]
+        lines.append("")
+    if route.body:
+        lines.append(f"Takes `{route.body}`.\n")
+    for said, example in route.examples:
+        lines += [f"{said}:\n", "```json", example, "```\n"]
+    lines += ["| answer | meaning | body |", "|---|---|---|"]
+    lines += [f"| {status} | {_cell(said)} | {_cell(', '.join(names))} |" for status, said, names in route.answers]
+    return "\n".join([*lines, ""])
 
 
 def commands() -> str:

@@ -27,6 +27,4 @@ def backup(body: Body) -> str:
 
 def alerts(body: Body) -> str:
     """Return of each channel whether it took the message."""
-    return "\n".join(
-        f"{'✓' if one['arrived'] else '✗'} {one['channel']}: {one['said']}" for one in body["channels"]
-    )
+    return "\n".join(f"{'✓' if one['arrived'] else '✗'} {one['channel']}: {one['said']}" for one in body["channels"])

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -176,20 +177,37 @@ def serving(place: Place, **environment: str) -> Iterator[Server]:
     """Yield a server of the place on a free port once it answers /healthz; it must end well when it is told to."""
     process = place.start("serve", "--port", "0", "--no-scheduler", "--json", environment=environment)
     assert process.stdout is not None
+    log: list[bytes] = []
+    reader = threading.Thread(target=_read_all, args=(process, log), daemon=True)
+    reader.start()
     try:
         told = process.stdout.readline()
-        assert told, process.communicate(timeout=_SECONDS)[1].decode()
+        if not told:
+            reader.join()
+        assert told, b"".join(log).decode()
         server = Server(json.loads(told)["url"])
         until(lambda: process.poll() is None and _healthy(server), "the server answers /healthz")
         yield server
         process.terminate()
-        rest, err = process.communicate(timeout=_SECONDS)
-        assert rest == b""
-        assert process.returncode in {0, -15}, err.decode()
-        assert "Traceback" not in err.decode(), err.decode()
+        process.wait(_SECONDS)
+        reader.join()
+        err = b"".join(log).decode()
+        assert process.stdout.read() == b""
+        assert process.returncode in {0, -15}, err
+        assert "Traceback" not in err, err
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        reader.join()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+def _read_all(process: subprocess.Popen[bytes], log: list[bytes]) -> None:
+    """Gather what the process logs; thousands of requests log more than a pipe holds."""
+    assert process.stderr is not None
+    log.extend(iter(process.stderr.readline, b""))
 
 
 def until(found: Callable[[], bool], what: str) -> None:

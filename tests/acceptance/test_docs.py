@@ -65,7 +65,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "features.md", "settings.md"])
+@pytest.mark.parametrize("name", ["api.md", "commands.md", "features.md", "settings.md"])
 def test_the_references_are_up_to_date(generate: ModuleType, name: str) -> None:
     committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert committed == generate.documents()[name], "run `python docs/generate.py`"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.acceptance.conftest import API_KEY, CRON
-from tests.acceptance.process import Place, Server, serving
+from tests.acceptance.process import Place, Server
 from tests.unit.web.test_webhooks import FakeApify, faked
 
 HOOK = "a-hook-secret"
@@ -52,8 +54,22 @@ def api(furnished: Place, apify: FakeApify, tmp_path_factory: pytest.TempPathFac
         GROUNDSWELL_WEBHOOK_SECRET=HOOK,
         GROUNDSWELL_APIFY_URL=apify.url,
     )
-    with serving(place) as server:
+    process = place.start("serve", "--port", "0", "--no-scheduler", "--json")
+    assert process.stdout
+    assert process.stderr
+    # Thousands of requests log more than a pipe holds; whoever does not read it stops the server.
+    reader = threading.Thread(target=process.stderr.read, daemon=True)
+    reader.start()
+    try:
+        server = Server(json.loads(process.stdout.readline())["url"])
         yield Api(server, server.get("/openapi.json").body)
+    finally:
+        process.terminate()
+        process.wait(_SECONDS)
+        reader.join()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
 
 def headers_of(path: str) -> dict[str, str]:

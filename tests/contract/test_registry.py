@@ -254,8 +254,10 @@ TAMPERINGS: dict[str, tuple[str, str]] = {
     "the champion moved": ("update aliases set version = 2", "but the ledger says version 1"),
     "the champion removed": ("delete from aliases", "the champion of observed is none"),
     "a champion invented": (
-        "insert into aliases (\"window\", name, version, moved_at) "
-        "select 'publish', name, version, moved_at from aliases",
+        (
+            'insert into aliases ("window", name, version, moved_at) '
+            "select 'publish', name, version, moved_at from aliases"
+        ),
         "the champion of publish is version 1, but the ledger says none",
     ),
     "an artifact swapped": ("update model_versions set artifact = 'other' where version = 2", "version 2"),

@@ -37,9 +37,9 @@ _SAID = {
     413: "The body is too large.",
     421: "While no key is set, only requests for this machine by its own name are answered.",
     422: "A parameter or the body is not what is expected.",
-    500: "The database is away, or something failed that nobody foresaw; the server's log says more.",
+    500: "Something failed that nobody foresaw; the log of the server says more.",
     502: "The scraper's service did not give the items; nothing was stored.",
-    503: "There was no answer in time.",
+    503: "The database is away, or there was no answer in time.",
 }
 #: Of every route but those that say whether the process is up; a body may come with any request.
 _ALWAYS = (400, 408, 413, 421, 422, 500, 503)

@@ -57,13 +57,24 @@ class Route:
 def reference_page(request: Request) -> HTMLResponse:
     """Answer every route: what it takes, what it answers, and what may go wrong."""
     document = request.app.openapi()
+    return render(
+        request, "reference.html", groups=groups_of(document), shapes=shapes_of(document), twin="/openapi.json"
+    )
+
+
+def groups_of(document: Document) -> dict[str, list[Route]]:
+    """Return the routes of an OpenAPI document by what they are about."""
     groups: dict[str, list[Route]] = {}
     for path, method, operation in operations(document):
         groups.setdefault((operation.get("tags") or ["others"])[0], []).append(
             _route(path, method, operation, document)
         )
-    shapes = {name: (_said(schema), list(_fields(schema))) for name, schema in sorted(_schemas(document).items())}
-    return render(request, "reference.html", groups=dict(sorted(groups.items())), shapes=shapes, twin="/openapi.json")
+    return dict(sorted(groups.items()))
+
+
+def shapes_of(document: Document) -> dict[str, tuple[str, list[Field]]]:
+    """Return what each schema means and its fields, by its name."""
+    return {name: (_said(schema), list(_fields(schema))) for name, schema in sorted(_schemas(document).items())}
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:
