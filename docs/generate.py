@@ -16,7 +16,7 @@ from groundswell.cli import app
 from groundswell.settings import Settings, variable
 from groundswell.stages.features import FORECAST, OBSERVED
 from groundswell.web.app import create_app
-from groundswell.web.reference import Route, groups_of, shapes_of
+from groundswell.web.reference import Field, Route, groups_of, shapes_of
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares the two. -->\n"
@@ -66,13 +66,14 @@ def api() -> str:
         parts += [f"## {name[0].upper()}{name[1:]}\n", *(_api_route(route) for route in routes)]
     parts.append("## Shapes\n")
     for name, (said, fields) in shapes_of(document).items():
-        rows = [
-            f"| `{one.name}`{'' if one.required else ' (optional)'} | {_cell(one.kind)} | {_cell(one.said)} |"
-            for one in fields
-        ]
+        rows = [f"| {_field(one)} | {_cell(one.kind)} | {_cell(one.said)} |" for one in fields]
         table = ["| field | kind | what it is |", "|---|---|---|", *rows, ""] if rows else []
         parts.append("\n".join([f"### {name}\n", f"{said}\n", *table]))
     return "\n".join(parts)
+
+
+def _field(one: Field) -> str:
+    return f"`{one.name}`" + ("" if one.required else " (optional)")
 
 
 def _api_route(route: Route) -> str:
@@ -80,8 +81,7 @@ def _api_route(route: Route) -> str:
     if route.parameters:
         lines += ["| parameter | where | kind | what it is |", "|---|---|---|---|"]
         lines += [
-            f"| `{one.name}`{'' if one.required else ' (optional)'} | {one.place} | {_cell(one.kind)} | {_cell(one.said)} |"
-            for one in route.parameters
+            f"| {_field(one)} | {one.place} | {_cell(one.kind)} | {_cell(one.said)} |" for one in route.parameters
         ]
         lines.append("")
     if route.body:
