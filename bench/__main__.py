@@ -35,6 +35,7 @@ MEASUREMENTS = (
     ("serving", "against_mlflow", False),
     ("serving", "soak", False),
     ("serving", "start", False),
+    ("paging", "first_paint", False),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks

@@ -321,13 +321,15 @@ def predict(
 ) -> None:
     """Predict the tier, a range of tiers, probabilities and score of videos, and say why."""
     from groundswell.jobs.context import label_age
-    from groundswell.predictor import Predictor, answer
+    from groundswell.predictor import Predictor, answer, unknown_fields
     from groundswell.requests import read_videos
 
     asked = read_videos(sys.stdin.buffer.read() if str(path) == "-" else path, window)
     with _opened() as context:
         predictor = Predictor(context.database, context.artifacts, label_age(context.settings))
         found = predictor.predict(asked.videos, asked.window, context.now(), reasons=reasons)
+    if unknown := unknown_fields(asked.videos):
+        typer.echo(f"warning: fields that mean nothing here were not looked at: {', '.join(unknown)}", err=True)
     printing.show(answer(found), json, printing.predictions)
 
 

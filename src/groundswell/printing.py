@@ -266,7 +266,8 @@ def _prediction(entry: Body) -> str:
 
 
 def _reasons(entry: Body) -> list[str]:
-    return [f"       {reason['text']}" for reason in entry.get("reasons") or ()]
+    said = [reason["text"] for reason in entry.get("reasons") or ()]
+    return [f"       {text}" for text in [*([entry["notice"]] if entry.get("notice") else []), *said]]
 
 
 def models(body: Body) -> str:

@@ -65,7 +65,8 @@ def test_every_body_can_be_made_of_what_either_database_holds(
     }
     orjson.dumps(told)
     titles = {one["title"] for one in told["today"]["attention"]}
-    assert {"The last harvest failed", "Nothing serves observed yet", "1 prediction was never followed up"} <= titles
+    waiting = "1 prediction waits for a later reading"
+    assert {"The last harvest failed", "Nothing serves observed yet", waiting} <= titles
     assert told["today"]["ledger"]["status"] == "verified"
     assert told["line"]["rollbackTo"] == 1
     assert told["line"]["rollout"]["waitingFor"] == [{"host": "box", "pid": 41, "serves": 1}]

@@ -187,9 +187,12 @@ def _ledger(ledger: Mapping[str, Any]) -> Iterator[Matter]:
 def _unread(counted: Mapping[str, Any] | None) -> Iterator[Matter]:
     unread = (counted or {}).get("unread") or 0
     if unread:
-        text = "Their videos are old enough, but no later reading is stored, so nobody knows what became of them."
-        named = "1 prediction was" if unread == 1 else f"{unread:,} predictions were"
-        yield Matter("know", f"{named} never followed up", text, "groundswell ingest PATH", "/data")
+        text = (
+            "Their videos are old enough to be judged. Once a newer scrape of them is ingested, a harvest finds what "
+            "became of them; a video whose outcome was known before it was asked about is not judged."
+        )
+        named = "1 prediction waits" if unread == 1 else f"{unread:,} predictions wait"
+        yield Matter("know", f"{named} for a later reading", text, "groundswell ingest PATH", "/data")
 
 
 def _open(context: Context) -> Iterator[Matter]:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from groundswell.predictor.logbook import Logbook
 from groundswell.predictor.predictor import Prediction, Predictor, TierRange, answer
-from groundswell.predictor.requested import REQUEST_FIELDS, Refusal
+from groundswell.predictor.requested import REQUEST_FIELDS, Refusal, unknown_fields
 
-__all__ = ["REQUEST_FIELDS", "Logbook", "Prediction", "Predictor", "Refusal", "TierRange", "answer"]
+__all__ = ["REQUEST_FIELDS", "Logbook", "Prediction", "Predictor", "Refusal", "TierRange", "answer", "unknown_fields"]

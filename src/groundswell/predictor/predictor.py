@@ -22,6 +22,7 @@ from groundswell.model import Model, model_from_bytes
 from groundswell.predictor.asked import Asked, ask
 from groundswell.predictor.reasons import Reason, explain
 from groundswell.predictor.requested import NO_ID, REQUEST_FIELDS, Refusal
+from groundswell.predictor.unlike import unlike
 from groundswell.records import CalibrationVersion, Window, as_json
 from groundswell.stages import features
 from groundswell.stages.maturity import LabelAge
@@ -51,7 +52,7 @@ class TierRange:
 class Prediction:
     """One answer: probabilities of tiers 1–5, the likeliest tier, a range, the score and its calibrated form.
 
-    `reasons` is None where they were not asked for.
+    `reasons` is None where they were not asked for; `notice` says where the video is unlike all the model learnt from.
     """
 
     prediction_id: str
@@ -64,6 +65,7 @@ class Prediction:
     reasons: tuple[Reason, ...] | None
     model_version: int
     calibration_version: int | None
+    notice: str | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the answer as JSON types: what `as_json` says of it, ten times as fast."""
@@ -78,6 +80,7 @@ class Prediction:
             "reasons": None if self.reasons is None else as_json(self.reasons),
             "modelVersion": self.model_version,
             "calibrationVersion": self.calibration_version,
+            **({"notice": self.notice} if self.notice else {}),
         }
 
 
@@ -239,6 +242,7 @@ def predictions_of(champion: Champion, asked: Asked, told: Sequence[tuple[Reason
         plain.tolist(),
         calibrated.tolist(),
         repeat(None) if told is None else told,
+        unlike(model.reference, features.of_window(model.window), asked.values),
         strict=False,  # what is repeated has no end
     )
     return [
@@ -253,8 +257,9 @@ def predictions_of(champion: Champion, asked: Asked, told: Sequence[tuple[Reason
             reasons=reasons,
             model_version=version,
             calibration_version=calibration_version,
+            notice=notice,
         )
-        for tier, chances, (low, high), score, own, reasons in rows
+        for tier, chances, (low, high), score, own, reasons, notice in rows
     ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from groundswell.calibration.scores import Floats, score
 from groundswell.model import Model
+from groundswell.predictor.units import shown
 from groundswell.stages.features import Feature
 
 #: Themes told of, and the points of score below which a theme is not worth telling.
@@ -84,23 +85,6 @@ def _reason(feature: Feature, points: float, value: float, typical: float) -> Re
         feature=feature.name,
         value=known if known is None else round(known, 6),
         typical=usual if usual is None else round(usual, 6),
-        text=f"{points:+.1f} points by {feature.theme}: {told}: {_shown(known, feature.unit)}, "
-        f"typical {_shown(usual, feature.unit)}",
+        text=f"{points:+.1f} points by {feature.theme}: {told}: {shown(known, feature.unit)}, "
+        f"typical {shown(usual, feature.unit)}",
     )
-
-
-def _shown(value: float | None, unit: str) -> str:
-    """Return a value in the words of its unit; logarithms are undone.
-
-    >>> _shown(np.log1p(1200.0), "log(1 + views)"), _shown(12.5, "seconds"), _shown(np.log(2.0), "log ratio")
-    ('1,200 views', '12.5 seconds', '2.00 times')
-    """
-    if value is None:
-        return "unknown"
-    if unit.startswith("log(1 + "):
-        return f"{np.expm1(value):,.0f} {unit.removeprefix('log(1 + ').removesuffix(')')}"
-    if unit == "0 or 1":
-        return "yes" if value else "no"
-    if unit == "log ratio":
-        return f"{np.exp(value):.2f} times"
-    return f"{value:,.4g} {unit}"

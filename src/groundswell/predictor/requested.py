@@ -62,6 +62,21 @@ _NAMES = {column: name for name, column in REQUEST_FIELDS.items()}
 _UNLIKED, _UNSEEN = Refusal("likes is missing.", _DESCRIBE), Refusal("views is missing or 0.", _DESCRIBE)
 
 
+_FIELDS = frozenset(REQUEST_FIELDS) | frozenset(REQUEST_FIELDS.values())
+#: Names of fields that are told at most.
+_TOLD = 20
+
+
+def unknown_fields(videos: Sequence[Any]) -> list[str]:
+    """Return the names of fields that say nothing to us, such as one that is misspelt: they were not looked at.
+
+    >>> unknown_fields([{"views": 1, "viewz": 2}, {"author": "ann"}, None])
+    ['viewz']
+    """
+    given: set[str] = set().union(*(video.keys() for video in videos if isinstance(video, Mapping)))
+    return sorted(str(name)[:100] for name in given - _FIELDS)[:_TOLD]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Requested:
     """The usable videos, each with its position as `line`, and a refusal for every other position."""

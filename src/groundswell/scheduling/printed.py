@@ -96,13 +96,17 @@ def k8s(jobs: tuple[Planned, ...], url: str) -> str:
 FORMATS: Mapping[str, Callable[[tuple[Planned, ...], str], str]] = {"crontab": crontab, "vercel": vercel, "k8s": k8s}
 
 
+#: Where the service is reached from a job of its own pod's cluster: as a service of that name.
+_NEARBY = {"k8s": "http://groundswell:8000"}
+
+
 def printed(settings: Settings, format: str, url: str | None = None) -> dict[str, Any]:  # noqa: A002
     """Return the plan as `text` in one of FORMATS, and its `jobs`; `url` is where the service is reached.
 
     Raises SettingsError where that is no URL.
     """
     jobs = plan(settings)
-    base = (url or settings.public_url or "http://127.0.0.1:8000").rstrip("/")
+    base = (url or settings.public_url or _NEARBY.get(format, "http://127.0.0.1:8000")).rstrip("/")
     if not _URL.fullmatch(base):  # it becomes part of a command
         raise SettingsError(f"{base!r} is no http:// or https:// URL.", "Name one with --url.")
     return {

@@ -64,6 +64,7 @@ class Prediction(_Answer):
     reasons: list[Reason] | None
     model_version: int
     calibration_version: int | None
+    notice: str = Field("", description="Only where the video is unlike all the model learnt from: in what.")
 
 
 class Refusal(_Answer):
@@ -77,6 +78,7 @@ class Predictions(_Answer):
     """A prediction, or a refusal, for each video, in order."""
 
     predictions: list[Prediction | Refusal]
+    ignored_fields: list[str] = Field([], description="Only where fields of the videos mean nothing here: their names.")
 
 
 class Tried(_Answer):

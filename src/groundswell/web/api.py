@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from groundswell.access import Role
 from groundswell.jobs.audits import show_audit
 from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
-from groundswell.predictor import answer
+from groundswell.predictor import answer, unknown_fields
 from groundswell.records import Window
 from groundswell.web.bodies import Json
 from groundswell.web.callers import guarded
@@ -95,7 +95,8 @@ def predict(
 ) -> Json:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
     found = state.predictor().predict(request.videos, window or request.window, state.now(), reasons=request.reasons)
-    return Json(answer(found))
+    unknown = unknown_fields(request.videos)
+    return Json(answer(found) | ({"ignoredFields": unknown} if unknown else {}))
 
 
 @predicting.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from groundswell.access import key_of
+from groundswell.access import Role, key_of
 from groundswell.web import sessions
 from groundswell.web.attempts import Attempts
 from groundswell.web.forms import check_csrf
@@ -48,7 +48,9 @@ def log_in(
     found = key_of(keys, key.strip())
     if keys and found is None:
         return _page(request, state, 401, path, "That key is not known here.")
-    redirect = RedirectResponse(path, 303)
+    # Who may only predict would be turned away from every other page.
+    may_read = found is None or Role.READ in found.roles
+    redirect = RedirectResponse(path if may_read else "/try", 303)
     if found is not None:
         attempts.succeed(address)
         sessions.begin(redirect, found, secure=sessions.is_secure(request, state.settings))

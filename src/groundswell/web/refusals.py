@@ -16,7 +16,7 @@ class ForbiddenError(GroundswellError):
     http_status = 403
 
     def __init__(self, role: str, name: str) -> None:
-        super().__init__(f"The key {name!r} has not the role {role!r}.")
+        super().__init__(f"The key {name!r} has not the role {str(role)!r}.")
 
 
 class ForeignRequestError(GroundswellError):

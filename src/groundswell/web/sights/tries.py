@@ -27,18 +27,30 @@ def told_try(body: Body) -> dict[str, Any]:
     score, plain = reading.number(found, "calibratedScore") or 0.0, reading.number(found, "score") or 0.0
     return {
         "tier": tier,
-        "headline": f"Tier {tier} of 5: {TIERS.get(tier, '')}",
+        "headline": _headline(probabilities, tier, low, high),
         "views": f"That is {_between(cuts, tier, tier)} views{after}." if cuts else "",
         "range": f"tier {low}" if low == high else f"tiers {low} to {high}",
         "range_chance": reading.number(found, "range", "probability"),
         "range_views": f"{_between(cuts, low, high)} views" if cuts else "",
         "likely": probabilities[tier - 1] if len(probabilities) == 5 else None,
         "nearly": _nearly(probabilities, tier),
+        "notice": reading.said(found, "notice", unknown=""),
         "score": f"{score:.0f}",
         "plain": None if reading.found(found, "calibrationVersion") is None else f"{plain:.0f}",
         "reasons": [_reason(one) for one in reading.parts(found, "reasons")],
         "pictures": [tried.chances(probabilities, tier, range(low, high + 1)), *_choices(body)],
     }
+
+
+def _headline(probabilities: list[float], tier: int, low: int, high: int) -> str:
+    """Return the tier in words; the range, where two other tiers or more are nearly as likely.
+
+    >>> _headline([0.05, 0.05, 0.6, 0.2, 0.1], 3, 3, 4), _headline([0.24, 0.2, 0.19, 0.18, 0.19], 1, 1, 5)
+    ('Tier 3 of 5: about usual', 'Anything from tier 1 to tier 5')
+    """
+    if low < high and sum(max(probabilities, default=0.0) - share < _CLOSE for share in probabilities) > 2:
+        return f"Anything from tier {low} to tier {high}"
+    return f"Tier {tier} of 5: {TIERS.get(tier, '')}"
 
 
 def _nearly(probabilities: list[float], tier: int) -> str:
