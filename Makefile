@@ -10,6 +10,7 @@ WORKERS := -n auto --dist loadfile
 
 demo: .venv/runtime
 	$(BIN)/groundswell demo
+	@echo "The command is in $(BIN): type \`. $(BIN)/activate\` first."
 
 test: lint
 	$(BIN)/pytest $(WORKERS) -m "not slow"
