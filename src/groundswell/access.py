@@ -8,6 +8,8 @@ import hmac
 import re
 from collections.abc import Iterable
 
+#: What a script sends, or sets, where the variable it read was never set; never a secret.
+NOT_A_SECRET = frozenset({"", "undefined", "null", "None"})
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 #: Shorter ones can be guessed; they will do on this machine alone.
 SHORTEST_KEY = 8

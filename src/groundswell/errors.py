@@ -41,6 +41,7 @@ class ArtifactError(GroundswellError):
     hint = (
         "Check GROUNDSWELL_ARTIFACTS_URL and its credentials; `groundswell models rollback` serves the version before."
     )
+    http_status = 503
 
 
 class NoChampionError(GroundswellError):

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from groundswell import parsing
-from groundswell.access import EVERY_ROLE, Key, read_keys
+from groundswell.access import EVERY_ROLE, NOT_A_SECRET, Key, read_keys
 from groundswell.crontab import read_cron
 from groundswell.errors import SettingsError
 from groundswell.records import Window
@@ -179,6 +179,13 @@ class Settings(BaseSettings):
         schemes = ("sqlite:///", "postgresql://", "postgres://")
         if value is not None and not value.get_secret_value().startswith(schemes):
             raise ValueError("sqlite:///path, postgresql://… or postgres://…")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().strip() in NOT_A_SECRET:
+            raise ValueError("a long random text; what is there is what an unset variable leaves behind")
         return value
 
     @field_validator("api_keys")

@@ -62,7 +62,9 @@ def odd_fields(videos: Videos) -> Videos:
 
 
 @pytest.mark.parametrize(
-    "change", [one_creator, no_creator, empty_tier, odd_fields], ids=lambda change: change.__name__
+    "change",
+    [no_creator, odd_fields, *(pytest.param(one, marks=pytest.mark.slow) for one in (one_creator, empty_tier))],
+    ids=lambda change: change.__name__,
 )
 def test_a_one_sided_corpus_still_gets_an_answer(change: Callable[[Videos], Videos], place: Place) -> None:
     assert ingest(place, change(made_up(600)))["rejected"] == 0

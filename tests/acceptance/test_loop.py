@@ -326,6 +326,7 @@ def test_a_video_that_was_known_before_it_was_predicted_proves_nothing(own: Plac
     assert body["withoutOutcome"]["knownBefore"] == 1
 
 
+@pytest.mark.slow
 def test_a_description_of_counters_is_judged_by_what_is_read_afterwards(own: Place) -> None:
     """A champion of `observed` describes videos as they stand; only later readings say whether that held."""
     assert own.json("retrain", environment={"GROUNDSWELL_ACCURACY_FLOOR": "0.2"})["status"] == "completed"

@@ -25,6 +25,7 @@ def bucket(s3_server: str, s3_bucket: str, tmp_path: Path) -> Place:
     return Place(tmp_path, environment)
 
 
+@pytest.mark.slow
 def test_models_live_in_the_bucket(bucket: Place, s3_server: str) -> None:
     bucket.run("ingest", str(write_export(bucket.folder / "export.jsonl", made_up(600))))
     artifact = bucket.json("retrain")["artifact"]

@@ -109,7 +109,8 @@ def visiting(browser: Browser, address: str, **look: object) -> Iterator[Visitor
     assert visitor.problems == []
 
 
-@pytest.fixture(scope="session")
+# Of a module, since playwright keeps an event loop in this thread for as long as it lives.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium; installed where that is allowed, else skipped with a word, except in CI."""
     path = _chromium()

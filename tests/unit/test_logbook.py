@@ -34,8 +34,8 @@ class Shelf:
         self.rows += rows
         self.transactions += 1
 
-    def alive(self) -> bool:
-        return not self.is_away.is_set()
+    def are_to_blame(self, error: Exception) -> bool:
+        return not isinstance(error, DatabaseError) or "column" in str(error)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def logbook(shelf: Shelf) -> Iterator[Logbook]:
-    made = Logbook(shelf.write, shelf.alive, most_waiting=10, retry_seconds=0.01)
+    made = Logbook(shelf.write, shelf.are_to_blame, most_waiting=10, retry_seconds=0.01)
     yield made
     shelf.go_on.set()
     made.close()
@@ -150,7 +150,7 @@ def test_a_row_that_cannot_be_stored_holds_up_no_other(shelf: Shelf, logbook: Lo
 
 
 def test_the_end_says_what_could_not_be_stored(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
-    made = Logbook(shelf.write, shelf.alive, retry_seconds=0.01)
+    made = Logbook(shelf.write, shelf.are_to_blame, retry_seconds=0.01)
     shelf.is_away.set()
     made.add(rows(1, 2, 3))
     made.close()
@@ -163,9 +163,27 @@ def test_a_fault_of_ours_does_not_end_the_writer(shelf: Shelf) -> None:
             raise TypeError("not a row")
         shelf.write(given)
 
-    made = Logbook(write, shelf.alive, retry_seconds=0.01)
+    made = Logbook(write, shelf.are_to_blame, retry_seconds=0.01)
     made.add(rows(1))
     made.add(rows(2))
     made.close()
     assert stored(shelf) == [2]
     assert made.status().lost == 1
+
+
+def test_a_disk_that_is_full_is_nobodys_fault(shelf: Shelf) -> None:
+    full = threading.Event()
+    full.set()
+
+    def write(given: Rows) -> None:
+        if full.is_set():
+            raise DatabaseError("database or disk is full")
+        shelf.write(given)
+
+    made = Logbook(write, shelf.are_to_blame, retry_seconds=0.01)
+    for number in range(5):
+        made.add(rows(number))
+    assert made.status().lost == 0
+    full.clear()
+    made.close()
+    assert stored(shelf) == [0, 1, 2, 3, 4]

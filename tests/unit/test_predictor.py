@@ -20,7 +20,7 @@ from groundswell.predictor import Prediction, Predictor, Refusal, answer
 from groundswell.records import Window
 from groundswell.stages import features
 from groundswell.stages.maturity import LabelAge
-from groundswell.store import calibrations, tables
+from groundswell.store import calibrations, registry, tables
 from tests.made_up import NEWEST, crown
 
 NAMES = features.names()
@@ -137,6 +137,53 @@ def test_a_champion_of_other_features_is_refused(context: Context) -> None:
     crown(context, Model(model.window, names, model.label, None, model.estimator, model.calibrator))
     with pytest.raises(ArtifactError, match="other features"):
         predictor(context).predict([VIDEO], Window.OBSERVED, NEWEST)
+
+
+def damage(context: Context) -> None:
+    """Let the champion's artifact be other bytes than its name says."""
+    version = registry.champion(context.database, Window.OBSERVED)
+    assert version is not None
+    folder = context.settings.home / "artifacts" / version.artifact[:2]
+    (folder / version.artifact).write_bytes(b"{}")
+
+
+def test_where_the_champion_is_damaged_what_was_loaded_serves_on(context: Context) -> None:
+    crown(context, always(2))
+    asked = predictor(context)
+    assert predict(asked, VIDEO)[0].tier == 2
+    crown(context, always(4))
+    damage(context)
+    (found,) = predict(asked, VIDEO)
+    assert (found.tier, found.model_version) == (2, 1)
+
+
+def test_where_nothing_was_loaded_the_champion_before_serves(context: Context) -> None:
+    crown(context, always(2))
+    crown(context, always(4))
+    damage(context)
+    (found,) = predict(predictor(context), VIDEO)
+    assert (found.tier, found.model_version) == (2, 1)
+
+
+def test_where_there_is_none_before_it_says_so(context: Context) -> None:
+    crown(context, always(2))
+    damage(context)
+    with pytest.raises(ArtifactError, match="damaged"):
+        predict(predictor(context), VIDEO)
+
+
+def test_a_silent_database_is_not_asked(context: Context) -> None:
+    crown(context, always(2))
+    silent = False
+    stored: list[Any] = []
+    asked = Predictor(context.database, context.artifacts, write=stored.extend, is_away=lambda: silent)
+    predict(asked, VIDEO)
+    crown(context, always(4))
+    silent = True
+    assert predict(asked, VIDEO)[0].tier == 2, "what was loaded last, at once"
+    silent = False
+    assert predict(asked, VIDEO)[0].tier == 4
+    assert len(stored) == 3
 
 
 def logged(context: Context) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from groundswell.settings import Settings
-from groundswell.store.database import HEAD, Database, make_home
+from groundswell.store.database import HEAD, Database, is_newer, make_home
 
 
 def upgrade(settings: Settings) -> dict[str, Any]:
@@ -45,6 +45,8 @@ def _state(database: Database) -> dict[str, Any]:
 def _hint(revision: str | None, missing: dict[str, list[str]]) -> str | None:
     if revision is None:
         return "Run `groundswell db init`."
+    if is_newer(revision):
+        return "Install the version of groundswell that migrated the tables, or a later one."
     if revision != HEAD:
         return "Run `groundswell db upgrade`."
     return "Add the columns to your tables; groundswell never alters them." if missing else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import groundswell
-from groundswell.errors import GroundswellError
+from groundswell.errors import ArtifactError, GroundswellError
 from groundswell.jobs.context import Context, label_age
 from groundswell.jobs.database import check as check_database
 from groundswell.predictor import Predictor
@@ -18,7 +18,7 @@ from groundswell.records import Window, as_json
 from groundswell.settings import Settings
 from groundswell.store import corpus, ledger, outcomes, registry
 from groundswell.store.artifacts import Artifacts
-from groundswell.store.database import Database
+from groundswell.store.database import Database, is_newer
 
 Status = Literal["ok", "missing", "broken"]
 
@@ -116,8 +116,11 @@ def _stored(settings: Settings) -> Iterator[Symptom]:
         at = "is not there yet" if found["revision"] is None else f"is at revision {found['revision']}"
         said = lacking or f"{found['database']} {at}, revision {found['needed']} is needed"
         # An embedded database is made and brought up to date by the first command that needs it.
-        embedded = settings.resolved_database_url.startswith("sqlite") and not lacking
-        yield Symptom("database", "missing" if embedded else "broken", said, _first_step(settings, found["hint"]))
+        embedded = (
+            settings.resolved_database_url.startswith("sqlite") and not lacking and not is_newer(found["revision"])
+        )
+        hint = _first_step(settings, found["hint"]) if embedded else found["hint"]
+        yield Symptom("database", "missing" if embedded else "broken", said, hint)
         return
     yield Symptom("database", "ok", f"{found['database']}, revision {found['revision']}")
     context = Context(
@@ -180,7 +183,9 @@ def _champions(context: Context) -> Iterator[Symptom]:
     for name, version in serving.items():
         try:
             predictor = Predictor(context.database, context.artifacts, label_age(context.settings))
-            predictor.load(Window(name))
+            loaded = predictor.load(Window(name))
+            if loaded != version:
+                raise ArtifactError(f"version {loaded} would serve in its place")
         except GroundswellError as error:
             yield Symptom(f"line {name}", "broken", f"version {version} cannot be loaded: {error}", error.hint)
         else:

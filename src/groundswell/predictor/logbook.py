@@ -47,7 +47,7 @@ class _Entry:
 
 
 class Logbook:
-    """Stores rows by `write`, which stores all of them or raises; `alive` tells whether the database answers at all.
+    """Stores rows by `write`, which stores all of them or raises; `is_faulty` tells whether the rows are to blame.
 
     May be called from any thread.
     """
@@ -55,11 +55,11 @@ class Logbook:
     def __init__(
         self,
         write: Callable[[Rows], None],
-        alive: Callable[[], bool],
+        is_faulty: Callable[[Exception], bool],
         most_waiting: int = MOST_WAITING,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self._write, self._alive = write, alive
+        self._write, self._is_faulty = write, is_faulty
         self._most_waiting, self._retry_seconds = most_waiting, retry_seconds
         self._entries: deque[_Entry] = deque()
         self._changed = threading.Condition()
@@ -141,7 +141,7 @@ class Logbook:
         try:
             self._write([row for entry in entries for row in entry.rows])
         except Exception as error:  # whatever it is, the writer must live on
-            return self._fail(entries, str(error) or type(error).__name__)
+            return self._fail(entries, error)
         with self._changed:
             for entry in entries:
                 self._entries.remove(entry)
@@ -154,8 +154,10 @@ class Logbook:
                 self._error = None
         return True
 
-    def _fail(self, entries: list[_Entry], error: str) -> bool:
-        is_the_rows_fault = len(entries) == 1 and self._alive()
+    def _fail(self, entries: list[_Entry], raised: Exception) -> bool:
+        error = str(raised) or type(raised).__name__
+        # A full disk, a lock or a read-only database are nobody's fault here: what cannot be stored now waits.
+        is_the_rows_fault = len(entries) == 1 and self._is_faulty(raised)
         with self._changed:
             if is_the_rows_fault:
                 self._give_up(entries[0], error)

@@ -96,8 +96,9 @@ class Champion:
 class Predictor:
     """Serves every window from the registry; `label` says at which age the outcomes of the past were read.
 
-    `write` stores what is to be logged; by default each answer waits until the database has it. While the database is
-    away, or a champion cannot be loaded, what was loaded last goes on serving.
+    `write` stores what is to be logged; by default each answer waits until the database has it. `is_away` tells that
+    nobody need ask the database, since it does not answer. While it is away, or a champion cannot be loaded, what was
+    loaded last goes on serving; where nothing was, the champion before does.
     """
 
     def __init__(
@@ -106,11 +107,13 @@ class Predictor:
         artifacts: Artifacts,
         label: LabelAge = _LABEL,
         write: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+        is_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._artifacts = artifacts
         self._label = label
         self._write = write or partial(predictions.log, database)
+        self._is_away = is_away
         self._champions: dict[Window, Champion] = {}
         self._loading = threading.Lock()
         self._away_until = 0.0
@@ -159,7 +162,7 @@ class Predictor:
         Raises as `predict` does.
         """
         known = self._champions.get(window)
-        if known is not None and time.monotonic() < self._away_until:
+        if known is not None and (time.monotonic() < self._away_until or self._is_away()):
             return known
         try:
             serving = registry.serving(self._database, window)
@@ -178,6 +181,7 @@ class Predictor:
             with self._loading:
                 return self._loaded(window, serving, serving.artifact)
         except (ArtifactError, StaleModelError) as error:
+            known = known or self._before(window, serving)
             if known is None:
                 raise
             self._refused[serving.artifact] = time.monotonic() + _REFUSED_SECONDS
@@ -186,6 +190,19 @@ class Predictor:
                 f"serves on: {error}"
             )
             return known
+
+    def _before(self, window: Window, serving: registry.Serving) -> Champion | None:
+        """Return the champion before the present one, which cannot be loaded; None where that cannot be had either."""
+        try:
+            version = registry.before_champion(self._database, window)
+            with self._loading:
+                return self._loaded(
+                    window,
+                    dataclasses.replace(serving, version=version.version, artifact=version.artifact),
+                    version.artifact,
+                )
+        except (ArtifactError, StaleModelError, NoChampionError):
+            return None
 
     def _loaded(self, window: Window, serving: registry.Serving, artifact: str) -> Champion:
         known = self._champions.get(window)

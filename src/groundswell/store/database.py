@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -54,13 +55,34 @@ class Database:
             else self.engine
         )
 
+        self._file: tuple[int, int] | None = None
+
     def __repr__(self) -> str:
         return f"Database({self.masked_url!r})"
 
     @contextmanager
+    def _same_file(self) -> Iterator[None]:
+        """Let go of connections to a file that is no longer the database, as after a backup was put in its place.
+
+        They would go on reading and writing what nobody else sees. Raises DatabaseError while the file is gone.
+        """
+        path = self.url.database
+        if not self.is_postgres and path not in {None, "", ":memory:"}:
+            try:
+                found = Path(str(path)).stat()
+            except OSError:
+                if self._file is not None:
+                    raise DatabaseError(f"The database at {self.masked_url} is gone.", _FILE_HINT) from None
+            else:
+                before, self._file = self._file, (found.st_dev, found.st_ino)
+                if before not in {None, self._file}:
+                    self.engine.dispose()
+        yield
+
+    @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """Yield a connection inside one write transaction: all of it is stored, or nothing."""
-        with self._errors(), self.engine.connect() as plain:
+        with self._errors(), self._same_file(), self.engine.connect() as plain:
             connection = plain.execution_options(write=True)
             with connection.begin():
                 yield connection
@@ -68,7 +90,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one consistent state and changes nothing."""
-        with self._errors(), self._reader.connect() as connection, connection.begin():
+        with self._errors(), self._same_file(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
@@ -130,6 +152,12 @@ class Database:
         revision = self.revision()
         if revision == HEAD:
             return
+        if is_newer(revision):
+            raise DatabaseError(
+                f"The tables of groundswell at {self.masked_url} are at revision {revision}, newer than {HEAD} of this "
+                "version.",
+                "Install the version of groundswell that migrated them, or a later one.",
+            )
         if revision is None or not self.is_postgres:
             self.upgrade()
             return
@@ -191,10 +219,20 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except sa.exc.TimeoutError as error:
+            raise DatabaseError(f"The database at {self.masked_url} is busy: every connection is taken.") from error
         except (sa.exc.DBAPIError, sqlite3.Error) as error:
             said = _first_line(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
             hint = None if self.is_postgres else _NOT_UTF8_HINT if "UTF-8" in said else _FILE_HINT
             raise DatabaseError(f"The database at {self.masked_url} failed: {said}", hint) from error
+
+
+def are_to_blame(error: Exception) -> bool:
+    """Return whether a write failed because of its rows, and not because the database could not take any."""
+    if not isinstance(error, DatabaseError):
+        return True
+    blamed = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, psycopg.DataError, psycopg.IntegrityError)
+    return isinstance(error.__cause__, blamed)
 
 
 def open_database(settings: Settings) -> Database:
@@ -203,6 +241,15 @@ def open_database(settings: Settings) -> Database:
     database = Database(settings.resolved_database_url)
     database.prepare()
     return database
+
+
+def is_newer(revision: str | None) -> bool:
+    """Return whether a later version of groundswell has migrated the tables.
+
+    >>> is_newer("0001"), is_newer(None), is_newer("9999")
+    (False, False, True)
+    """
+    return revision is not None and revision > HEAD
 
 
 def make_home(settings: Settings) -> None:

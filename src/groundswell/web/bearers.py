@@ -7,10 +7,8 @@ import hmac
 from fastapi import Request
 from pydantic import SecretStr
 
+from groundswell.access import NOT_A_SECRET
 from groundswell.web.refusals import UnauthorizedError
-
-#: What a script sends when the variable it read was never set; never a secret.
-_NOT_A_SECRET = frozenset({"", "undefined", "null", "None"})
 
 
 def require(request: Request, secret: SecretStr | None) -> None:
@@ -29,5 +27,5 @@ def compare(given: str, secret: SecretStr | None) -> None:
     expected = secret.get_secret_value() if secret else ""
     # Compared even when it cannot match, so that the time taken tells nothing of what is set.
     equal = hmac.compare_digest(given.encode(errors="replace"), expected.encode())
-    if expected in _NOT_A_SECRET or not equal:
+    if expected in NOT_A_SECRET or not equal:
         raise UnauthorizedError

@@ -21,7 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._in_head = True
+        self._in_head = self._is_whole = True
         self._head_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
 
@@ -46,18 +46,34 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_whole = True, 0, False
         if self._patience is None:
             self._wait_for_head()
 
     def on_headers_complete(self) -> None:
         """End a head, and let the request begin if that was not too large either."""
-        self._in_head = False
+        self._in_head, self._head_bytes = False, 0
         self._stop_waiting()
         if sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
             self._refuse()
             return
         super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read a header, or one of those that may follow a body in chunks: they count as well."""
+        if not self._in_head:
+            self._head_bytes += len(name) + len(value)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self.transport.close()
+            return  # nobody here asks for what follows a body
+        super().on_header(name, value)
+
+    def on_response_complete(self) -> None:
+        """End a connection whose body was not wanted to its end: what is left of it could come for ever."""
+        is_of_the_next = bool(self.pipeline)
+        super().on_response_complete()
+        if not self._is_whole and not is_of_the_next and not self.transport.is_closing():
+            self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         """Read a part of the body, unless the request was refused."""
@@ -66,6 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request, unless it was refused."""
+        self._is_whole = True
         if not self.transport.is_closing():
             super().on_message_complete()
 

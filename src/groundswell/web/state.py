@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fastapi import Request
 
-from groundswell.errors import DatabaseError
 from groundswell.jobs.context import Context, label_age, open_context
 from groundswell.predictor import Logbook, Predictor
 from groundswell.settings import Settings
 from groundswell.store import predictions
-from groundswell.store.database import Database
+from groundswell.store.database import are_to_blame
+
+#: The watch asks every second; one that has heard nothing for so long hears nothing from a database that hangs.
+_SILENT_SECONDS = 5.0
 
 
 class State:
@@ -25,6 +27,8 @@ class State:
         self._opening = threading.Lock()
         self._context: Context | None = None
         self._predictor: Predictor | None = None
+        self._ahead = timedelta(0)
+        self._heard_at: float | None = None
         #: Where predictions wait until they are stored; None before the first.
         self.logbook: Logbook | None = None
 
@@ -36,20 +40,25 @@ class State:
             return self._context
 
     def now(self) -> datetime:
-        """Return the time by the clock of all processes, by this machine's while the database is away."""
-        try:
-            return self.context().now()
-        except DatabaseError:
-            return datetime.now(UTC)
+        """Return the time by the clock of all processes, as far as this one knows it without asking."""
+        return datetime.now(UTC) + self._ahead
+
+    def heard(self, now: datetime) -> None:
+        """Take note that the database answered, and what time its clock says."""
+        self._ahead, self._heard_at = now - datetime.now(UTC), time.monotonic()
+
+    def is_away(self) -> bool:
+        """Return whether the database has been silent for so long that no request should wait for it."""
+        return self._heard_at is not None and time.monotonic() - self._heard_at > _SILENT_SECONDS
 
     def predictor(self) -> Predictor:
         """Return the predictor of this worker, which keeps loaded models."""
         context = self.context()
         with self._opening:
             if self._predictor is None:
-                self.logbook = Logbook(partial(predictions.log, context.database), _answers(context.database))
+                self.logbook = Logbook(partial(predictions.log, context.database), are_to_blame)
                 label = label_age(self.settings)
-                self._predictor = Predictor(context.database, context.artifacts, label, self.logbook.add)
+                self._predictor = Predictor(context.database, context.artifacts, label, self.logbook.add, self.is_away)
             return self._predictor
 
     def close(self) -> None:
@@ -58,17 +67,6 @@ class State:
             self.logbook.close()
         if self._context is not None:
             self._context.database.dispose()
-
-
-def _answers(database: Database) -> Callable[[], bool]:
-    def answers() -> bool:
-        try:
-            database.revision()
-        except DatabaseError:
-            return False
-        return True
-
-    return answers
 
 
 def state_of(request: Request) -> State:

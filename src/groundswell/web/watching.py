@@ -84,6 +84,7 @@ class Watch:
             for window in workers.beat(context.database, self.worker, socket.gethostname(), os.getpid(), self.serving):
                 log.info(f"Every worker serves version {self.serving[window]} of {window}")
             self._beaten_at = time.monotonic()
+        self._state.heard(context.now())
 
     def _loaded(self) -> Mapping[str, int]:
         predictor, versions = self._state.predictor(), {}

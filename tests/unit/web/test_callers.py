@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from groundswell.errors import GroundswellError
+from groundswell.errors import GroundswellError, SettingsError
 from groundswell.settings import load_settings
 from groundswell.web.exposure import check_exposure
 from tests.unit.web.asking import CRON, HERE, HOOK, OPERATOR, OWN, PREDICTOR, READER, Browser, app_of, bearer
@@ -150,3 +150,17 @@ def test_beyond_loopback_a_key_is_needed(host: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_on_loopback_no_key_is_needed(host: str) -> None:
     check_exposure(load_settings(api_key=None, api_keys=None), host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_key_that_can_be_guessed_is_for_this_machine_alone(host: str) -> None:
+    for named in ({"api_key": "k"}, {"api_keys": "ann:read:short"}):
+        check_exposure(load_settings(**named), "127.0.0.1")
+        with pytest.raises(GroundswellError, match="guessed"):
+            check_exposure(load_settings(**named), host)
+
+
+@pytest.mark.parametrize("left", ["undefined", "null", "None", "  "])
+def test_what_an_unset_variable_leaves_behind_is_no_key(left: str) -> None:
+    with pytest.raises(SettingsError, match="GROUNDSWELL_API_KEY"):
+        load_settings(api_key=left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -43,3 +44,48 @@ def test_whoever_sends_no_head_is_cut_off(sent: bytes, monkeypatch: pytest.Monke
     late, whole = asyncio.run(scene())
     assert late == b""
     assert whole.startswith(b"HTTP/1.1 204")
+
+
+def talk(sent: bytes, parts: int = 1) -> bytes:
+    """Return all that is answered before the connection ends, to what is sent so many times over."""
+    config = uvicorn.Config(answering, http=protocol.BoundedProtocol, log_config=None, lifespan="off")
+    config.load()
+
+    async def scene() -> bytes:
+        def made() -> protocol.BoundedProtocol:
+            return protocol.BoundedProtocol(config=config, server_state=ServerState(), app_state={})
+
+        server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            with contextlib.suppress(ConnectionError):
+                for _ in range(parts):
+                    writer.write(sent)
+                    await writer.drain()
+            answered = b""
+            with contextlib.suppress(ConnectionError):
+                answered = await asyncio.wait_for(reader.read(), 20)
+            writer.close()
+            return answered
+
+    return asyncio.run(scene())
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_that_nobody_wants_to_its_end_ends_the_connection() -> None:
+    answered = talk(CHUNKED + b"5\r\na")
+    assert answered.startswith(b"HTTP/1.1 204"), "and read() came to its end, so the connection did too"
+
+
+def test_what_follows_a_body_does_not_gather() -> None:
+    trailers = b"a:" + b"b" * 1_000 + b"\r\n"
+    answered = talk(CHUNKED + b"0\r\n" + 200 * trailers)
+    assert answered == b"" or answered.startswith(b"HTTP/1.1 204")
+
+
+def test_requests_in_a_row_are_all_answered() -> None:
+    one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    assert talk(2 * one + last).count(b"HTTP/1.1 204") == 3
