@@ -16,7 +16,7 @@ from groundswell.cli import app
 from groundswell.settings import Settings, variable
 from groundswell.stages.features import FORECAST, OBSERVED
 from groundswell.web.app import create_app
-from groundswell.web.reference import Field, Route, groups_of, shapes_of
+from groundswell.web.openapi.reference import Field, Route, groups_of, shapes_of
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares the two. -->\n"

@@ -527,7 +527,7 @@ def _opened() -> Iterator[Context]:
 
 
 def _serve(settings: Settings, host: str, port: int, json: bool, scheduler: bool = False) -> None:
-    from groundswell.web.exposure import check_exposure
+    from groundswell.web.guard.exposure import check_exposure
     from groundswell.web.listening import serve
 
     check_exposure(settings, host)

@@ -15,7 +15,7 @@ from groundswell.errors import SettingsError
 from groundswell.scheduling.plan import next_runs
 from groundswell.scheduling.printed import FORMATS, printed
 from groundswell.settings import Settings, load_settings
-from groundswell.web.cron import router
+from groundswell.web.routes.cron import router
 
 #: A Wednesday.
 NOW = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)

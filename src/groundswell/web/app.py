@@ -11,11 +11,12 @@ from fastapi import FastAPI
 import groundswell
 from groundswell.scheduling.scheduler import Scheduler
 from groundswell.settings import Settings
-from groundswell.web import api, assets, cron, health, pages, twins
-from groundswell.web.health import Readiness
+from groundswell.web import assets
+from groundswell.web.guard.security import secure
 from groundswell.web.metrics import Metrics, listen, observe_request
 from groundswell.web.request_log import RequestLog
-from groundswell.web.security import secure
+from groundswell.web.routes import cron, health, pages, predictions, twins
+from groundswell.web.routes.health import Readiness
 from groundswell.web.state import State
 from groundswell.web.watching import Watch
 
@@ -57,7 +58,7 @@ def create_app(settings: Settings, scheduler: bool = False) -> FastAPI:
     app.include_router(cron.router)
     for router in (health.router, health.measured):
         app.include_router(router)
-    for router in (api.predicting, api.reading, twins.reading, twins.trying, twins.operating):
+    for router in (predictions.predicting, predictions.reading, twins.reading, twins.trying, twins.operating):
         app.include_router(router)
     for router in (pages.seeing, pages.trying, pages.operating, assets.router):
         app.include_router(router)

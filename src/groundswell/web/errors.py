@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from groundswell.errors import ArtifactError, DatabaseError, GroundswellError
 from groundswell.web.bodies import Json
-from groundswell.web.refusals import UnauthorizedError
+from groundswell.web.guard.refusals import UnauthorizedError
 
 log = structlog.stdlib.get_logger("web")
 _REFERENCE = "See the API reference at /docs."
@@ -84,7 +84,7 @@ class LastResort:
 
 def _unauthorized(request: Request, _error: Exception) -> Response:
     if _is_page(request):
-        from groundswell.web.login import to_login
+        from groundswell.web.guard.login import to_login
 
         return to_login(request)
     return Json({"error": "Unauthorized"}, 401, headers={"WWW-Authenticate": "Bearer"})

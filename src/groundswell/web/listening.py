@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from groundswell.errors import GroundswellError
 from groundswell.settings import Settings
-from groundswell.web.protocol import BoundedProtocol
+from groundswell.web.guard.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

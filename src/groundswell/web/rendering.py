@@ -20,9 +20,9 @@ from groundswell.reports.pages import LOADER, environment
 from groundswell.reports.parts import alarm_badge, finding
 from groundswell.reports.words import METRICS, Body
 from groundswell.web.assets import asset
-from groundswell.web.callers import Caller, caller
-from groundswell.web.forms import csrf_token
-from groundswell.web.refusals import UnauthorizedError
+from groundswell.web.guard.callers import Caller, caller
+from groundswell.web.guard.forms import csrf_token
+from groundswell.web.guard.refusals import UnauthorizedError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

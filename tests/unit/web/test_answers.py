@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from groundswell.errors import ArtifactError, DatabaseError
-from groundswell.web.headers import POLICY
+from groundswell.web.guard.headers import POLICY
 from tests.unit.web.asking import OPERATOR, Browser, app_of, bearer
 
 #: What an error of a database or a store may say, and an answer must not.

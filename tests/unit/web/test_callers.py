@@ -8,7 +8,7 @@ import pytest
 
 from groundswell.errors import GroundswellError, SettingsError
 from groundswell.settings import load_settings
-from groundswell.web.exposure import check_exposure
+from groundswell.web.guard.exposure import check_exposure
 from tests.unit.web.asking import CRON, HERE, HOOK, OPERATOR, OWN, PREDICTOR, READER, Browser, app_of, bearer
 
 JSON = {"content-type": "application/json"}

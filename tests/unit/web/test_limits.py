@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from groundswell.web.limits import Bounds, Limits
+from groundswell.web.guard.limits import Bounds, Limits
 
 SHORT = 0.05
 

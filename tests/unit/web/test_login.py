@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from itsdangerous import TimestampSigner
 
-from groundswell.web.attempts import MOST_ADDRESSES, MOST_FAILURES, WITHIN_SECONDS, Attempts
+from groundswell.web.guard.attempts import MOST_ADDRESSES, MOST_FAILURES, WITHIN_SECONDS, Attempts
 from tests.unit.web.asking import HERE, KEYS, OPERATOR, OWN, READER, SESSION, Browser, app_of, bearer
 
 

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from groundswell.web import protocol
+from groundswell.web.guard import protocol
 
 
 async def answering(scope: Any, receive: Any, send: Any) -> None:

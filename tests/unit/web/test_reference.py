@@ -6,8 +6,8 @@ import html
 import json
 import re
 
-from groundswell.web.answers import ANSWERS
-from groundswell.web.contract import operations
+from groundswell.web.openapi.answers import ANSWERS
+from groundswell.web.openapi.contract import operations
 from tests.unit.web.asking import Browser
 
 

@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from groundswell.access import EVERY_ROLE, Role, key_of
-from groundswell.web.origins import SAFE_METHODS, from_own_page
-from groundswell.web.refusals import ForbiddenError, ForeignRequestError, UnauthorizedError
-from groundswell.web.sessions import session_of
+from groundswell.web.guard.origins import SAFE_METHODS, from_own_page
+from groundswell.web.guard.refusals import ForbiddenError, ForeignRequestError, UnauthorizedError
+from groundswell.web.guard.sessions import session_of
 from groundswell.web.state import state_of
 
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from groundswell.access import Role, key_of
-from groundswell.web import sessions
-from groundswell.web.attempts import Attempts
-from groundswell.web.forms import check_csrf
-from groundswell.web.origins import from_own_page
-from groundswell.web.refusals import ForeignRequestError
+from groundswell.web.guard import sessions
+from groundswell.web.guard.attempts import Attempts
+from groundswell.web.guard.forms import check_csrf
+from groundswell.web.guard.origins import from_own_page
+from groundswell.web.guard.refusals import ForeignRequestError
 from groundswell.web.rendering import render
 from groundswell.web.state import State, state_of
 

@@ -14,7 +14,7 @@ from groundswell.overview.paging import MOST, USUAL
 from groundswell.overview.plans import try_plan
 from groundswell.records import Window
 from groundswell.store.listing import Part
-from groundswell.web.callers import guarded
+from groundswell.web.guard.callers import guarded
 from groundswell.web.state import State, state_of
 
 reading = APIRouter(prefix="/api", route_class=guarded(Role.READ))

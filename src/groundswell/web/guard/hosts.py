@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from groundswell.web.bodies import Json
-from groundswell.web.origins import is_loopback_name
-from groundswell.web.refusals import MisdirectedError
+from groundswell.web.guard.origins import is_loopback_name
+from groundswell.web.guard.refusals import MisdirectedError
 
 #: Who asks whether the process is up may call it what they like.
 _OPEN = frozenset({"/healthz", "/readyz"})

@@ -7,9 +7,9 @@ import hmac
 from fastapi import Request
 from itsdangerous import BadData
 
-from groundswell.web.origins import from_own_page
-from groundswell.web.refusals import ForeignRequestError
-from groundswell.web.sessions import LASTS_SECONDS, derived_secret, sealer, session_of
+from groundswell.web.guard.origins import from_own_page
+from groundswell.web.guard.refusals import ForeignRequestError
+from groundswell.web.guard.sessions import LASTS_SECONDS, derived_secret, sealer, session_of
 from groundswell.web.state import state_of
 
 _LONGEST_TOKEN = 500

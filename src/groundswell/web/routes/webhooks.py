@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from groundswell.jobs.received import RUN_ID, Delivery, receive
 from groundswell.sources.containers.json_text import BrokenJsonError, parsed
-from groundswell.web.bearers import bearer, compare
 from groundswell.web.bodies import Json
-from groundswell.web.refusals import WebhookError
+from groundswell.web.guard.bearers import bearer, compare
+from groundswell.web.guard.refusals import WebhookError
 from groundswell.web.state import State, state_of
 
 SUCCEEDED = "ACTOR.RUN.SUCCEEDED"

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from groundswell.web.contract import Document, operations
+from groundswell.web.openapi.contract import Document, operations
 from groundswell.web.rendering import render
 
 router = APIRouter(include_in_schema=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from groundswell.web.answers import ANSWERS, Models, schemas
+from groundswell.web.openapi.answers import ANSWERS, Models, schemas
 
 Document = dict[str, Any]
 

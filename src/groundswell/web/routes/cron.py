@@ -17,8 +17,8 @@ from groundswell.jobs.recalibrate import recalibrate
 from groundswell.jobs.retrain import retrain
 from groundswell.records import Window
 from groundswell.store import registry
-from groundswell.web.bearers import require
 from groundswell.web.errors import told
+from groundswell.web.guard.bearers import require
 from groundswell.web.state import State, state_of
 
 STATUS_CODES = {"completed": 200, "skipped": 200, "already_running": 409, "failed": 500}

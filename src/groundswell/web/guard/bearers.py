@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from groundswell.access import NOT_A_SECRET
-from groundswell.web.refusals import UnauthorizedError
+from groundswell.web.guard.refusals import UnauthorizedError
 
 
 def require(request: Request, secret: SecretStr | None) -> None:

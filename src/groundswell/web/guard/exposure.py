@@ -7,7 +7,7 @@ import socket
 from groundswell.access import SHORTEST_KEY
 from groundswell.errors import GroundswellError
 from groundswell.settings import Settings
-from groundswell.web.origins import is_loopback_address
+from groundswell.web.guard.origins import is_loopback_address
 
 
 def check_exposure(settings: Settings, host: str) -> None:

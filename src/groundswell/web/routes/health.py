@@ -17,7 +17,7 @@ from groundswell.errors import ArtifactError, DatabaseError, GroundswellError
 from groundswell.jobs.context import Context
 from groundswell.store import registry
 from groundswell.store.database import HEAD
-from groundswell.web.callers import guarded
+from groundswell.web.guard.callers import guarded
 from groundswell.web.state import State, state_of
 
 log = structlog.stdlib.get_logger("web")

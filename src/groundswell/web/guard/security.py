@@ -5,13 +5,15 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from groundswell.settings import Settings
-from groundswell.web import login, reference, webhooks
-from groundswell.web.attempts import Attempts
-from groundswell.web.contract import describe
 from groundswell.web.errors import LastResort, add_error_table
-from groundswell.web.headers import SafeHeaders
-from groundswell.web.hosts import OwnNames
-from groundswell.web.limits import Bounds, Limits
+from groundswell.web.guard import login
+from groundswell.web.guard.attempts import Attempts
+from groundswell.web.guard.headers import SafeHeaders
+from groundswell.web.guard.hosts import OwnNames
+from groundswell.web.guard.limits import Bounds, Limits
+from groundswell.web.openapi import reference
+from groundswell.web.openapi.contract import describe
+from groundswell.web.routes import webhooks
 
 #: Paths whose answer takes as long as the work: a retrain has a limit of its own.
 _LASTING = ("/api/cron/",)

@@ -14,8 +14,8 @@ from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outc
 from groundswell.predictor import answer, unknown_fields
 from groundswell.records import Window
 from groundswell.web.bodies import Json
-from groundswell.web.callers import guarded
-from groundswell.web.headers import REPORT_POLICY
+from groundswell.web.guard.callers import guarded
+from groundswell.web.guard.headers import REPORT_POLICY
 from groundswell.web.state import State, state_of
 
 MOST_VIDEOS = 10_000

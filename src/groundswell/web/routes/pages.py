@@ -20,9 +20,10 @@ from groundswell.reports.counted import steps
 from groundswell.reports.parts import finding
 from groundswell.store import registry
 from groundswell.store.listing import Part
-from groundswell.web.callers import guarded
-from groundswell.web.forms import check_csrf
+from groundswell.web.guard.callers import guarded
+from groundswell.web.guard.forms import check_csrf
 from groundswell.web.rendering import render
+from groundswell.web.routes.twins import KIND, MOST_VERSION, Asked, Number
 from groundswell.web.sights.audits import told_audits
 from groundswell.web.sights.data import told_data
 from groundswell.web.sights.lines import told_line
@@ -30,7 +31,6 @@ from groundswell.web.sights.today import told_today
 from groundswell.web.sights.tries import told_try
 from groundswell.web.state import State, state_of
 from groundswell.web.tries import FIELDS, Typed, field_of, read_typed
-from groundswell.web.twins import KIND, MOST_VERSION, Asked, Number
 
 Here = Annotated[State, Depends(state_of)]
 

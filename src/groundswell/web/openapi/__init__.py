@@ -1,0 +1,1 @@
+"""What the API is written down as: its answers, its contract, its reference."""
