@@ -3,8 +3,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 BIN := .venv/bin
 # pytest loads numpy before the package can cap its threads; two pools on two cores slow each other tenfold.
 export OMP_NUM_THREADS ?= 1
-# The tests of a file share what is expensive to make, so a file goes to one worker.
-WORKERS := -n auto --dist loadfile
+# The tests of a file share what is expensive to make, so a file goes to one worker, in the order of tests/conftest.py.
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-long lint bench pictures lock clean
 

@@ -242,3 +242,12 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real data is not here: {REAL_DATA} is missing")
     return REAL_DATA
+
+
+#: Whole processes take long: begun first, they leave short files for the end, when one worker waits for the other.
+_LONG = ("acceptance", "faults", "browser", "replay")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of long tests first; within that, the order is random."""
+    items.sort(key=lambda item: not set(_LONG) & set(item.path.parts))

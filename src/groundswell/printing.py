@@ -253,7 +253,8 @@ def predictions(body: Body) -> str:
     head = "video  tier    range  score  calibrated  chances of tiers 1 to 5"
     served = next((entry for entry in answers if "error" not in entry), None)
     by = f" by model {served['modelVersion']}, calibration {served['calibrationVersion'] or 'none'}" if served else ""
-    return "\n".join([head, *rows, f"{made:,} predicted{by}; {len(answers) - made:,} not"])
+    notices = [f"video {one['index'] + 1}: {one['notice']}" for one in body.get("notices") or ()]
+    return "\n".join([head, *rows, *notices, f"{made:,} predicted{by}; {len(answers) - made:,} not"])
 
 
 def _prediction(entry: Body) -> str:
@@ -266,8 +267,7 @@ def _prediction(entry: Body) -> str:
 
 
 def _reasons(entry: Body) -> list[str]:
-    said = [reason["text"] for reason in entry.get("reasons") or ()]
-    return [f"       {text}" for text in [*([entry["notice"]] if entry.get("notice") else []), *said]]
+    return [f"       {reason['text']}" for reason in entry.get("reasons") or ()]
 
 
 def models(body: Body) -> str:

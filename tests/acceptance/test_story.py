@@ -68,7 +68,8 @@ def product(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Story]:
         assert _definitions(url) == before, "the definitions of the product's tables were altered"
 
 
-@pytest.fixture(params=["embedded", "product"])
+# Beside a product it takes as long again; test_a_server_on_the_products_postgres goes there in every run.
+@pytest.fixture(params=["embedded", pytest.param("product", marks=pytest.mark.slow)])
 def story(request: pytest.FixtureRequest) -> Story:
     found: Story = request.getfixturevalue(request.param)
     return found
@@ -142,6 +143,7 @@ def test_dry_run_publishes_nothing(own: Place) -> None:
     assert own.sql("select count(*) from model_versions") == [(1,)]
 
 
+@pytest.mark.slow
 def test_the_same_data_and_seed_give_the_same_artifact_in_two_fresh_homes(tmp_path: Path) -> None:
     artifacts = []
     for name in ("one", "two"):

@@ -80,7 +80,6 @@ class Prediction:
             "reasons": None if self.reasons is None else as_json(self.reasons),
             "modelVersion": self.model_version,
             "calibrationVersion": self.calibration_version,
-            **({"notice": self.notice} if self.notice else {}),
         }
 
 
@@ -325,5 +324,10 @@ def _records(found: Sequence[Prediction], asked: Asked, label: LabelAge, at: dat
 
 
 def answer(predictions_: Sequence[Prediction | Refusal]) -> dict[str, Any]:
-    """Return the answers as the body that the API sends and the CLI prints."""
-    return {"predictions": [found.body() for found in predictions_]}
+    """Return the answers as the body that the API sends and the CLI prints; `notices` only where there are any."""
+    said = [
+        {"index": index, "notice": found.notice}
+        for index, found in enumerate(predictions_)
+        if isinstance(found, Prediction) and found.notice
+    ]
+    return {"predictions": [found.body() for found in predictions_], **({"notices": said} if said else {})}

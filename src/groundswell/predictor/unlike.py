@@ -12,26 +12,22 @@ from groundswell.stages.features import Feature
 
 #: A value that fewer training videos than this share had was hardly learnt from.
 RARE = 0.001
+_FLAG = "0 or 1"
 
 
 def unlike(reference: Reference | None, features: Sequence[Feature], values: Floats) -> list[str | None]:
     """Return for each row of values, shape (rows, features), in what it is unlike the training videos (None: nothing).
 
-    Only features of few distinct values (flags, steps) can tell: in the others every bin holds its tenth of the rows.
+    Only flags can tell: a number that no video had may well lie between those of others.
     """
     if reference is None:
         return [None] * len(values)
     told: dict[int, list[str]] = {}
     for column, known in enumerate(reference.features):
-        if _is_discrete(known):
+        if features[column].unit == _FLAG:
             for row in np.flatnonzero(_is_rare(known, values[:, column])):
                 told.setdefault(int(row), []).append(_lowered(features[column].sentence))
     return [_said(told[row]) if row in told else None for row in range(len(values))]
-
-
-def _is_discrete(known: FeatureReference) -> bool:
-    # Those have an empty bin on either side of all values they had.
-    return len(known.shares) > 1 and known.shares[0] == 0 and known.shares[-1] == 0
 
 
 def _is_rare(known: FeatureReference, values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -64,7 +64,13 @@ class Prediction(_Answer):
     reasons: list[Reason] | None
     model_version: int
     calibration_version: int | None
-    notice: str = Field("", description="Only where the video is unlike all the model learnt from: in what.")
+
+
+class Notice(_Answer):
+    """In what a video is unlike all that the model learnt from."""
+
+    index: int
+    notice: str
 
 
 class Refusal(_Answer):
@@ -78,6 +84,7 @@ class Predictions(_Answer):
     """A prediction, or a refusal, for each video, in order."""
 
     predictions: list[Prediction | Refusal]
+    notices: list[Notice] = Field([], description="Only where there are any; `index` is the place of the video.")
     ignored_fields: list[str] = Field([], description="Only where fields of the videos mean nothing here: their names.")
 
 
