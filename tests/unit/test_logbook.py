@@ -187,3 +187,23 @@ def test_a_disk_that_is_full_is_nobodys_fault(shelf: Shelf) -> None:
     full.clear()
     made.close()
     assert stored(shelf) == [0, 1, 2, 3, 4]
+
+
+def test_where_nothing_waits_the_caller_stores_its_rows_itself(shelf: Shelf) -> None:
+    by_caller: list[str] = []
+
+    def at_once(given: Rows) -> None:
+        by_caller.append(threading.current_thread().name)
+        shelf.write(given)
+
+    made = Logbook(shelf.write, shelf.are_to_blame, at_once, retry_seconds=0.01)
+    made.add(rows(1))
+    assert by_caller == [threading.current_thread().name]
+    shelf.is_away.set()
+    made.add(rows(2))  # it cannot; the writer takes over
+    made.add(rows(3))
+    assert len(by_caller) == 2, "while rows wait nobody goes before them"
+    shelf.is_away.clear()
+    made.close()
+    assert stored(shelf) == [1, 2, 3]
+    assert made.status().stored == 3

@@ -49,6 +49,8 @@ class _Entry:
 class Logbook:
     """Stores rows by `write`, which stores all of them or raises; `is_faulty` tells whether the rows are to blame.
 
+    `at_once` does the same and gives up soon; it is used by the callers themselves.
+
     May be called from any thread.
     """
 
@@ -56,10 +58,12 @@ class Logbook:
         self,
         write: Callable[[Rows], None],
         is_faulty: Callable[[Exception], bool],
+        at_once: Callable[[Rows], None] | None = None,
         most_waiting: int = MOST_WAITING,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self._write, self._is_faulty = write, is_faulty
+        self._write, self._is_faulty, self._at_once = write, is_faulty, at_once
+        self._writing = threading.Lock()
         self._most_waiting, self._retry_seconds = most_waiting, retry_seconds
         self._entries: deque[_Entry] = deque()
         self._changed = threading.Condition()
@@ -71,7 +75,7 @@ class Logbook:
 
     def add(self, rows: Rows) -> None:
         """Store rows, by now or as soon as the database takes them."""
-        if not rows:
+        if not rows or self._stored_at_once(rows):
             return
         entry = _Entry(rows, threading.Event())
         with self._changed:
@@ -85,6 +89,25 @@ class Logbook:
             is_late = self._error is not None or self._is_slow()
         if not is_late:
             entry.done.wait(PATIENCE_SECONDS)
+
+    def _stored_at_once(self, rows: Rows) -> bool:
+        """Return whether the caller could store its rows by itself: nobody else writes, and nothing waits.
+
+        To wake another thread and wait for it takes longer than to store one prediction.
+        """
+        if self._at_once is None or self._entries or self._error is not None:
+            return False
+        if not self._writing.acquire(blocking=False):
+            return False
+        try:
+            self._at_once(rows)
+        except Exception:
+            return False  # the writer tries again, and finds out whose fault it is
+        finally:
+            self._writing.release()
+        with self._changed:
+            self._stored += len(rows)
+        return True
 
     def status(self) -> Status:
         """Return how many rows were stored, wait and were lost."""
@@ -139,7 +162,8 @@ class Logbook:
     def _store(self, entries: list[_Entry]) -> bool:
         """Return whether it is worth going on at once."""
         try:
-            self._write([row for entry in entries for row in entry.rows])
+            with self._writing:
+                self._write([row for entry in entries for row in entry.rows])
         except Exception as error:  # whatever it is, the writer must live on
             return self._fail(entries, error)
         with self._changed:

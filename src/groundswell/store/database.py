@@ -80,12 +80,27 @@ class Database:
         yield
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """Yield a connection inside one write transaction: all of it is stored, or nothing."""
+    def begin(self, patience_seconds: float | None = None) -> Iterator[sa.Connection]:
+        """Yield a connection inside one write transaction: all of it is stored, or nothing.
+
+        An embedded database that another process is writing to is waited for so long at most.
+        """
         with self._errors(), self._same_file(), self.engine.connect() as plain:
             connection = plain.execution_options(write=True)
-            with connection.begin():
+            with self._patience(connection, patience_seconds), connection.begin():
                 yield connection
+
+    @contextmanager
+    def _patience(self, connection: sa.Connection, seconds: float | None) -> Iterator[None]:
+        if seconds is None or self.is_postgres:
+            yield
+            return
+        driver = connection.connection.driver_connection
+        _wait_at_most(driver, seconds)
+        try:
+            yield
+        finally:
+            _wait_at_most(driver, _BUSY_SECONDS)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -330,6 +345,10 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_CACHE_KILOBYTES}"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _wait_at_most(driver: Any, seconds: float) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {round(1_000 * seconds)}").close()
 
 
 def _begin(connection: sa.Connection) -> None:

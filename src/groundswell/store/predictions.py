@@ -69,17 +69,17 @@ _FEW = 100
 _AT_ONCE = 500
 
 
-def log(database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+def log(database: Database, rows: Sequence[Mapping[str, Any]], patience_seconds: float | None = None) -> None:
     """Store predictions that were served: all of them, or none; one that is stored already is left as it is.
 
-    Each row has the columns of `tables.predictions`, the same ones in each.
+    Each row has the columns of `tables.predictions`, the same ones in each. `patience_seconds` as in `Database.begin`.
     """
     if not rows:
         return
     names = list(rows[0])
     encoders = _encoders(database, names)
     values = [_encoded(list(row.values()), encoders) for row in rows]
-    with database.begin() as connection:
+    with database.begin(patience_seconds) as connection:
         if database.is_postgres and len(values) < _FEW:  # a copy takes four round trips
             places = ", ".join(["%s"] * len(names))
             columns = ", ".join(f'"{name}"' for name in names)

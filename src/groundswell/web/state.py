@@ -13,10 +13,12 @@ from groundswell.jobs.context import Context, label_age, open_context
 from groundswell.predictor import Logbook, Predictor
 from groundswell.settings import Settings
 from groundswell.store import predictions
-from groundswell.store.database import are_to_blame
+from groundswell.store.database import Database, are_to_blame
 
 #: The watch asks every second; one that has heard nothing for so long hears nothing from a database that hangs.
 _SILENT_SECONDS = 5.0
+#: How long an answer waits for another process that writes to the embedded database.
+_PATIENCE_SECONDS = 0.1
 
 
 class State:
@@ -47,6 +49,10 @@ class State:
         """Take note that the database answered, and what time its clock says."""
         self._ahead, self._heard_at = now - datetime.now(UTC), time.monotonic()
 
+    def is_near(self) -> bool:
+        """Return whether answers need no network and no opening: the database is a file, and models are loaded."""
+        return self._predictor is not None and self._context is not None and not self._context.database.is_postgres
+
     def is_away(self) -> bool:
         """Return whether the database has been silent for so long that no request should wait for it."""
         return self._heard_at is not None and time.monotonic() - self._heard_at > _SILENT_SECONDS
@@ -56,7 +62,7 @@ class State:
         context = self.context()
         with self._opening:
             if self._predictor is None:
-                self.logbook = Logbook(partial(predictions.log, context.database), are_to_blame)
+                self.logbook = _logbook(context.database)
                 label = label_age(self.settings)
                 self._predictor = Predictor(context.database, context.artifacts, label, self.logbook.add, self.is_away)
             return self._predictor
@@ -67,6 +73,13 @@ class State:
             self.logbook.close()
         if self._context is not None:
             self._context.database.dispose()
+
+
+def _logbook(database: Database) -> Logbook:
+    write = partial(predictions.log, database)
+    # A server may hang, and then takes its callers with it; the embedded database is but a file.
+    at_once = None if database.is_postgres else partial(predictions.log, database, patience_seconds=_PATIENCE_SECONDS)
+    return Logbook(write, are_to_blame, at_once)
 
 
 def state_of(request: Request) -> State:

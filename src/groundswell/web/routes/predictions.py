@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -88,13 +90,21 @@ PredictionId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 
 
 @predicting.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
-def predict(
+async def predict(
     request: PredictRequest,
     state: Annotated[State, Depends(state_of)],
     window: Annotated[Window | None, Query(description="The same as `window` in the body, which it overrules.")] = None,
 ) -> Json:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
-    found = state.predictor().predict(request.videos, window or request.window, state.now(), reasons=request.reasons)
+    asked = window or request.window
+    ask = partial(_answered, state, request, asked)
+    # A description of one video takes less time than a thread takes to begin, and the embedded database is but a file.
+    is_quick = asked is Window.OBSERVED and len(request.videos) == 1 and state.is_near()
+    return ask() if is_quick else await run_in_threadpool(ask)
+
+
+def _answered(state: State, request: PredictRequest, window: Window) -> Json:
+    found = state.predictor().predict(request.videos, window, state.now(), reasons=request.reasons)
     unknown = unknown_fields(request.videos)
     return Json(answer(found) | ({"ignoredFields": unknown} if unknown else {}))
 
