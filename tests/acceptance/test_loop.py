@@ -109,6 +109,7 @@ def served(place: Place) -> Prediction:
     return answer
 
 
+@pytest.mark.slow
 def test_the_loop_closes_itself(story: Story) -> None:
     place = story.place
     predicted = teach(place)
