@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -244,7 +245,7 @@ class Settings(BaseSettings):
         """The file that `baseline` writes."""
         return self.calibration_baseline or self.home / "calibration-baseline.json"
 
-    @property
+    @cached_property
     def keys(self) -> tuple[Key, ...]:
         """Those who may call the API; the lone key is called `key` and may do everything. Empty leaves it open."""
         lone = self.api_key.get_secret_value() if self.api_key else ""

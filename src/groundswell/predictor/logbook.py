@@ -49,9 +49,7 @@ class _Entry:
 class Logbook:
     """Stores rows by `write`, which stores all of them or raises; `is_faulty` tells whether the rows are to blame.
 
-    `at_once` does the same and gives up soon; it is used by the callers themselves.
-
-    May be called from any thread.
+    `at_once` does as `write`, but gives up soon; callers use it themselves. May be called from any thread.
     """
 
     def __init__(
@@ -95,9 +93,7 @@ class Logbook:
 
         To wake another thread and wait for it takes longer than to store one prediction.
         """
-        if self._at_once is None or self._entries or self._error is not None:
-            return False
-        if not self._writing.acquire(blocking=False):
+        if self._at_once is None or not self.is_idle or not self._writing.acquire(blocking=False):
             return False
         try:
             self._at_once(rows)
@@ -108,6 +104,11 @@ class Logbook:
         with self._changed:
             self._stored += len(rows)
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nobody writes, so that a caller can store its rows by itself."""
+        return not self._entries and self._error is None and not self._writing.locked()
 
     def status(self) -> Status:
         """Return how many rows were stored, wait and were lost."""

@@ -50,12 +50,18 @@ class State:
         self._ahead, self._heard_at = now - datetime.now(UTC), time.monotonic()
 
     def is_near(self) -> bool:
-        """Return whether answers need no network and no opening: the database is a file, and models are loaded."""
-        return self._predictor is not None and self._context is not None and not self._context.database.is_postgres
+        """Return whether an answer needs nobody else: the database is a file, models are loaded, and nothing is stored
+        at the moment, which an answer would have to wait for."""
+        return self._is_embedded() and self.logbook is not None and self.logbook.is_idle
 
     def is_away(self) -> bool:
         """Return whether the database has been silent for so long that no request should wait for it."""
-        return self._heard_at is not None and time.monotonic() - self._heard_at > _SILENT_SECONDS
+        if self._heard_at is None or self._is_embedded():  # a file answers, whoever else writes to it
+            return False
+        return time.monotonic() - self._heard_at > _SILENT_SECONDS
+
+    def _is_embedded(self) -> bool:
+        return self._context is not None and not self._context.database.is_postgres
 
     def predictor(self) -> Predictor:
         """Return the predictor of this worker, which keeps loaded models."""

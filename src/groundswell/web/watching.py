@@ -74,6 +74,7 @@ class Watch:
     def look(self) -> None:
         """Load what serves by now and tell it; raises DatabaseError while the database is away."""
         context = self._state.context()
+        self._state.heard(context.now())
         before, self.serving = self.serving, self._loaded()
         loaded = self.serving.items() - before.items()
         for window, version in sorted(loaded):
@@ -84,7 +85,6 @@ class Watch:
             for window in workers.beat(context.database, self.worker, socket.gethostname(), os.getpid(), self.serving):
                 log.info(f"Every worker serves version {self.serving[window]} of {window}")
             self._beaten_at = time.monotonic()
-        self._state.heard(context.now())
 
     def _loaded(self) -> Mapping[str, int]:
         predictor, versions = self._state.predictor(), {}

@@ -40,6 +40,18 @@ trying = APIRouter(include_in_schema=False, route_class=guarded(Role.PREDICT))
 operating = APIRouter(include_in_schema=False, route_class=guarded(Role.OPERATE))
 
 
+def _confirmed(
+    request: Request, expected: Annotated[int, Form(ge=0, le=MOST_VERSION)], csrf: Annotated[str, Form()] = ""
+) -> int:
+    """Return the version that was shown to serve, of a form that comes from our own page."""
+    check_csrf(request, csrf)
+    return expected
+
+
+#: What a confirmation carries: a move is refused where another version serves by now.
+Confirmed = Annotated[int, Depends(_confirmed)]
+
+
 @seeing.get("/")
 def today_page(request: Request, state: Here) -> HTMLResponse:
     """Answer the state of everything at a glance."""
@@ -112,15 +124,8 @@ def rollback_page(window: Window, request: Request, state: Here) -> HTMLResponse
 
 
 @operating.post("/lines/{window}/rollback")
-def roll_back(
-    window: Window,
-    request: Request,
-    state: Here,
-    expected: Annotated[int, Form(ge=0, le=MOST_VERSION)],
-    csrf: Annotated[str, Form()] = "",
-) -> Response:
+def roll_back(window: Window, state: Here, expected: Confirmed) -> Response:
     """Do it, unless another version serves by now than the one that was shown."""
-    check_csrf(request, csrf)
     moved = moves.rollback(state.context(), window, expected)
     return RedirectResponse(f"/models/{moved['champion']}?notice=rolled-back", 303)
 
@@ -157,15 +162,8 @@ def promote_page(number: Number, request: Request, state: Here) -> HTMLResponse:
 
 
 @operating.post("/models/{number}/promote")
-def promote(
-    number: Number,
-    request: Request,
-    state: Here,
-    expected: Annotated[int, Form(ge=0, le=MOST_VERSION)],
-    csrf: Annotated[str, Form()] = "",
-) -> Response:
+def promote(number: Number, state: Here, expected: Confirmed) -> Response:
     """Do it, unless another version serves by now than the one that was shown."""
-    check_csrf(request, csrf)
     moved = moves.promote(state.context(), number, expected)
     notice = "promoted" if moved["moved"] else "unmoved"
     return RedirectResponse(f"/models/{number}?notice={notice}", 303)
