@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-
-import pytest
+from datetime import timedelta
 
 from groundswell.store import alerts
 from groundswell.store.alerts import GOOD, Alert
 from groundswell.store.database import Database
+from tests.contract.clock import AT, Clock
 
-AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 COOLDOWN = timedelta(hours=24)
 RUN = str(uuid.UUID(int=1))
-
-
-class Clock:
-    """The time of the database, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = AT
-
-    def move(self, hours: float) -> None:
-        self.now += timedelta(hours=hours)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
-    return clock
 
 
 def note(database: Database, state: str, topic: str = "alarm:scores") -> bool:
@@ -40,13 +21,13 @@ def note(database: Database, state: str, topic: str = "alarm:scores") -> bool:
 
 def test_a_matter_is_told_once_and_again_after_the_cooldown(database: Database, clock: Clock) -> None:
     assert note(database, "red")
-    clock.move(1)
+    clock.move(hours=1)
     assert not note(database, "red")
-    clock.move(22.9)
+    clock.move(hours=22.9)
     assert not note(database, "red")
-    clock.move(0.1)
+    clock.move(hours=0.1)
     assert note(database, "red")
-    clock.move(23)
+    clock.move(hours=23)
     assert not note(database, "red")
     (found,) = alerts.standing(database)
     since_then = AT + timedelta(hours=24)
@@ -55,11 +36,11 @@ def test_a_matter_is_told_once_and_again_after_the_cooldown(database: Database, 
 
 def test_that_it_is_good_again_is_told_once_and_a_relapse_too(database: Database, clock: Clock) -> None:
     assert note(database, "red")
-    clock.move(1)
+    clock.move(hours=1)
     assert note(database, GOOD)
     assert alerts.standing(database) == []
     assert not note(database, GOOD)
-    clock.move(1)
+    clock.move(hours=1)
     assert note(database, "red")
 
 
@@ -91,9 +72,9 @@ def test_matters_are_apart(database: Database, clock: Clock) -> None:
 
 
 def test_a_clock_set_back_silences_nobody_for_long(database: Database, clock: Clock) -> None:
-    clock.move(1_000)
+    clock.move(hours=1_000)
     assert note(database, "red")
-    clock.move(-1_000)
+    clock.move(hours=-1_000)
     assert note(database, "red")
 
 

@@ -27,6 +27,18 @@ from tests.made_up_forecast import AS_OF, MadeUp, made_up, quick
 
 LABEL = LabelAge(timedelta(hours=72))
 COUNT = 400
+#: What a request says of a video: no counters.
+ASKED = (
+    "key",
+    "platform",
+    "author",
+    "description",
+    "sound_name",
+    "hashtags",
+    "duration_seconds",
+    "posted_at",
+    "moment",
+)
 
 
 def fill(database: Database, export: MadeUp, folder: Path) -> None:
@@ -106,19 +118,7 @@ def test_a_live_request_sees_what_training_saw(database: Database, tmp_path: Pat
     past.refresh(database, LABEL)
     _, learnt, _ = mature_videos(stored_collection(database), window, quick(), AS_OF)
     catalogue = features.of_window(window)
-    planned = learnt.select(
-        *(
-            "key",
-            "platform",
-            "author",
-            "description",
-            "sound_name",
-            "hashtags",
-            "duration_seconds",
-            "posted_at",
-            "moment",
-        )
-    )
+    planned = learnt.select(*ASKED)
     numbers = np.random.default_rng(1).choice(learnt.height, 10, replace=False)
     for number in [*numbers.tolist(), 0, learnt.height - 1]:
         own = planned[number : number + 1]
@@ -131,19 +131,7 @@ def test_many_requests_at_once_see_what_each_alone_sees(database: Database, tmp_
     fill(database, made_up(COUNT), tmp_path)
     past.refresh(database, LABEL)
     _, learnt, _ = mature_videos(stored_collection(database), Window.PUBLISH, quick(), AS_OF)
-    asked = learnt[::7].select(
-        *(
-            "key",
-            "platform",
-            "author",
-            "description",
-            "sound_name",
-            "hashtags",
-            "duration_seconds",
-            "posted_at",
-            "moment",
-        )
-    )
+    asked = learnt[::7].select(*ASKED)
     together = add_history(asked, past.look_up(database, asked, LABEL), LABEL.age)
     assert differing(together, learnt[::7], features.of_window(Window.PUBLISH)) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,25 +14,7 @@ import sqlalchemy as sa
 from groundswell.errors import DatabaseError, LeaseLostError
 from groundswell.store import registry, runs, tables
 from groundswell.store.database import Database
-
-AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-class Clock:
-    """The time that every process agrees on, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = AT
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
-    return clock
+from tests.contract.clock import AT, Clock
 
 
 def newest(database: Database) -> dict[str, Any]:

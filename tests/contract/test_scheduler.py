@@ -21,28 +21,11 @@ from groundswell.scheduling.scheduler import GRACE, LEASE, Due, Scheduler, leade
 from groundswell.store import runs, tables, workers
 from groundswell.store.database import Database
 from groundswell.store.runs import AlreadyRunningError
+from tests.contract.clock import AT, Clock
 from tests.made_up import context_of
 
-AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HARVEST = Planned("harvest", None, read_cron("* * * * *"))
 ONE, TWO = (str(uuid.UUID(int=number)) for number in (1, 2))
-
-
-class Clock:
-    """The time of the database, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = AT
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
-    return clock
 
 
 @pytest.fixture

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from groundswell.store import registry, tables, workers
 from groundswell.store.database import Database
+from tests.contract.clock import AT, Clock
 
-AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
-
-
-class Clock:
-    """The time of the database, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = AT
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
-    return clock
 
 
 def beat(database: Database, worker: str, serving: Mapping[str, int]) -> tuple[str, ...]:

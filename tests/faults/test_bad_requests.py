@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from groundswell.store import tables
 from tests.acceptance.process import EASY, VIDEO, Place, made_up, until, write_export
+from tests.asking import HOOK, OPERATOR, Browser, app_of, bearer
 from tests.conftest import PostgresServer
-from tests.unit.web.asking import HOOK, OPERATOR, Browser, app_of, bearer
 
 JSON = {"content-type": "application/json"}
 SQL = "'; drop table predictions; --"

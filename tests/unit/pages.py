@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -56,20 +57,44 @@ def check_page(render: Render, body: Body) -> Page:
     assert body == before
     check_asks_nobody(text)
     page = Page(text)
-    ids = [found["id"] for _, found in page.tags if "id" in found]
-    assert len(ids) == len(set(ids))
-    assert {found["aria-labelledby"] for _, found in page.tags if "aria-labelledby" in found} <= set(ids)
-    assert len(page.all("figcaption")) == len(page.all("svg"))
-    assert all(len(found["aria-label"] or "") > 20 for found in page.all("svg"))
+    check_is_well_formed(page)
+    check_pictures(page)
     for word in ("undefined", "NaN", "None", "null"):
         assert word not in page.said.replace("None was", "")
     return page
+
+
+def check_is_well_formed(page: Page) -> None:
+    """No id is given twice, every label is somewhere, and the headings form a tree below the one title."""
+    ids = [found["id"] for _, found in page.tags if "id" in found]
+    assert len(ids) == len(set(ids))
+    assert {found["aria-labelledby"] for _, found in page.tags if "aria-labelledby" in found} <= set(ids)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def check_pictures(page: Page) -> None:
+    """Every picture says what it shows and how to read it."""
+    pictures = page.all("svg")
+    assert len(page.all("figcaption")) == len(pictures)
+    assert all(found["role"] == "img" and len(found["aria-label"] or "") > 30 for found in pictures)
 
 
 def check_asks_nobody(text: str) -> None:
     """A page fetches nothing and runs nothing."""
     for asked in ("http:", "https:", "src=", "<script", "url(", "@import", "<iframe", "<form", "javascript:"):
         assert asked not in text.lower()
+    page = Page(text)
+    assert not handlers(page)
+    # An empty icon, so that no browser asks for one.
+    assert [found["href"] for _, found in page.tags if "href" in found] == ["data:,"]
+    assert "default-src 'none'" in text
+
+
+def handlers(page: Page) -> list[str]:
+    """The attributes that would run something."""
+    return [name for _, found in page.tags for name in found if name.startswith("on")]
 
 
 def check_may_lack_anything(render: Render, body: Body) -> None:
@@ -77,6 +102,14 @@ def check_may_lack_anything(render: Render, body: Body) -> None:
     for path in paths(body):
         if path != ("status",):
             assert render(without(body, path)).endswith("</html>")
+
+
+def check_draws_no_null(render: Render, body: Body, keys: set[str]) -> Page:
+    """Return the page of a body in which these names are null; without values it has no picture."""
+    page = Page(render(blanked(body, frozenset(keys))))
+    assert "NaN" not in page.said
+    assert bool(page.all("svg")) == ("value" not in keys)
+    return page
 
 
 def check_may_hold_anything(render: Render, body: Body) -> None:
@@ -93,7 +126,7 @@ def check_runs_nothing(render: Render, body: Body, harmless: Body) -> None:
     page = Page(text)
     assert not page.all("script")
     assert "&lt;script" in text
-    assert not [name for _, found in page.tags for name in found if name.startswith("on")]
+    assert not handlers(page)
     assert {tag for tag, _ in page.tags} == {tag for tag, _ in Page(render(harmless)).tags}
 
 

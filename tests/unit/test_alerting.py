@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -23,6 +19,7 @@ from groundswell.settings import load_settings
 from groundswell.store import alerts, runs
 from groundswell.store.alerts import GOOD
 from groundswell.store.database import Database
+from tests.inbox import Inbox
 from tests.made_up import context_of
 
 JOB = Job("retrain", "Training", "retrain-ml")
@@ -119,44 +116,6 @@ def test_a_champion_that_cannot_be_loaded_is_told() -> None:
     assert (alert.topic, alert.state) == ("artifact:publish", "unreadable")
     assert "groundswell models rollback --window publish" in alert.said
     assert of_artifact("publish", None).state == GOOD
-
-
-class Inbox:
-    """A channel of the kind json://, and what arrived there."""
-
-    def __init__(self, status: int = 200) -> None:
-        self.arrived: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.hold = threading.Event()
-        self.hold.set()
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                inbox.hold.wait(60)
-                inbox.arrived.put(json.loads(body))
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://ann:s3cret@127.0.0.1:{self.server.server_port}/hook-t0ken"
-        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self.hold.set()
-        self.server.shutdown()
-        self._thread.join()
-        self.server.server_close()
-
-    def titles(self) -> list[str]:
-        found = []
-        while not self.arrived.empty():
-            found.append(str(self.arrived.get()["title"]))
-        return found
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ from groundswell.jobs.context import Context
 from groundswell.settings import load_settings
 from groundswell.store import registry
 from groundswell.web.app import create_app
-from tests.asking import Asking
+from tests.asking import Browser
 from tests.made_up import crown
 from tests.unit.test_predictor import VIDEO, always
 
 
 @pytest.fixture
-def service(context: Context) -> Asking:
+def service(context: Context) -> Browser:
     """A service on the context's database whose watch looks when the test says so."""
     settings = context.settings.model_copy(update={"database_url": _secret(context.database.url.render_as_string())})
-    return Asking(create_app(settings))
+    return Browser(create_app(settings))
 
 
 def _secret(url: str) -> Any:
@@ -30,14 +30,14 @@ def _secret(url: str) -> Any:
 
 
 @pytest.fixture
-def ready(context: Context, service: Asking) -> Asking:
+def ready(context: Context, service: Browser) -> Browser:
     """The service with a champion, loaded."""
     crown(context, always(4))
     service.app.state.watch.look()
     return service
 
 
-def found(service: Asking) -> tuple[int, str, list[str]]:
+def found(service: Browser) -> tuple[int, str, list[str]]:
     """Return the status, what is said of predictions, and the checks that failed."""
     answer = service.get("/readyz")
     body = answer.json()
@@ -45,7 +45,7 @@ def found(service: Asking) -> tuple[int, str, list[str]]:
 
 
 def test_a_process_is_up_whatever_else_is_not(tmp_path: Path) -> None:
-    away = Asking(create_app(load_settings(database_url="postgresql://ann:s3cret@127.0.0.1:1/x", home=tmp_path)))
+    away = Browser(create_app(load_settings(database_url="postgresql://ann:s3cret@127.0.0.1:1/x", home=tmp_path)))
     assert away.get("/healthz").json() == {"status": "ok"}
     answer = away.get("/readyz")
     assert answer.status_code == 503
@@ -59,20 +59,20 @@ def test_a_process_is_up_whatever_else_is_not(tmp_path: Path) -> None:
     }
 
 
-def test_a_service_that_can_answer_and_store_is_ready(ready: Asking) -> None:
+def test_a_service_that_can_answer_and_store_is_ready(ready: Browser) -> None:
     assert found(ready) == (200, "served", [])
     assert ready.ask("HEAD", "/readyz").status_code == 200
-    assert ready.post("/api/predict", {"videos": [VIDEO]}).status_code == 200
+    assert ready.post("/api/predict", json={"videos": [VIDEO]}).status_code == 200
     checks = ready.get("/readyz").json()["checks"]
     assert checks["models"]["said"] == "loaded: version 1 of observed"
     assert checks["log"]["said"] == "1 predictions stored, 0 wait, 0 lost"
 
 
-def test_without_a_champion_it_is_not_ready(service: Asking) -> None:
+def test_without_a_champion_it_is_not_ready(service: Browser) -> None:
     assert found(service) == (503, "not served", ["champions"])
 
 
-def test_a_champion_that_is_not_loaded_yet_is_waited_for(context: Context, ready: Asking) -> None:
+def test_a_champion_that_is_not_loaded_yet_is_waited_for(context: Context, ready: Browser) -> None:
     crown(context, always(2))
     assert found(ready) == (503, "served from the loaded models", ["models"])
     ready.app.state.watch.look()
@@ -81,7 +81,7 @@ def test_a_champion_that_is_not_loaded_yet_is_waited_for(context: Context, ready
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"something else")])
 def test_an_artifact_that_is_missing_or_damaged_is_said(
-    context: Context, ready: Asking, spoil: Callable[[Path], Any]
+    context: Context, ready: Browser, spoil: Callable[[Path], Any]
 ) -> None:
     number = crown(context, always(2))
     sha = registry.version(context.database, number).artifact
@@ -91,7 +91,7 @@ def test_an_artifact_that_is_missing_or_damaged_is_said(
     assert said == "the bytes of version 2 of observed are missing, unreachable or damaged"
 
 
-def test_while_the_database_is_gone_loaded_models_answer(context: Context, ready: Asking) -> None:
+def test_while_the_database_is_gone_loaded_models_answer(context: Context, ready: Browser) -> None:
     path = Path(str(context.database.url.database))
     path.rename(path.with_suffix(".away"))
     assert found(ready) == (503, "served from the loaded models", ["database"])
@@ -99,14 +99,14 @@ def test_while_the_database_is_gone_loaded_models_answer(context: Context, ready
     assert found(ready) == (200, "served", [])
 
 
-def test_tables_of_another_version_are_said(context: Context, ready: Asking) -> None:
+def test_tables_of_another_version_are_said(context: Context, ready: Browser) -> None:
     with context.database.begin() as connection:
         connection.execute(sa.text("update groundswell_migrations set version_num = '0001'"))
     assert found(ready) == (503, "served from the loaded models", ["migrations"])
 
 
 def test_predictions_that_wait_to_be_stored_are_said(
-    ready: Asking, context: Context, monkeypatch: pytest.MonkeyPatch
+    ready: Browser, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full:
         def status(self) -> Any:

@@ -207,3 +207,37 @@ def test_where_nothing_waits_the_caller_stores_its_rows_itself(shelf: Shelf) -> 
     made.close()
     assert stored(shelf) == [1, 2, 3]
     assert made.status().stored == 3
+
+
+def test_it_is_not_idle_while_the_writer_stores(shelf: Shelf, logbook: Logbook) -> None:
+    assert logbook.is_idle
+    shelf.go_on.clear()
+    caller = threading.Thread(target=logbook.add, args=(rows(1),))
+    caller.start()
+    shelf.tried.acquire()  # the writer holds the row
+    assert not logbook.is_idle
+    shelf.go_on.set()
+    caller.join()
+    logbook.close()
+    assert logbook.is_idle
+
+
+def test_it_is_not_idle_while_a_caller_stores_by_itself(shelf: Shelf) -> None:
+    seen: list[bool] = []
+
+    def at_once(given: Rows) -> None:
+        seen.append(made.is_idle)
+        shelf.write(given)
+
+    made = Logbook(shelf.write, shelf.are_to_blame, at_once)
+    made.add(rows(1))
+    assert (seen, made.is_idle) == ([False], True)
+
+
+def test_it_is_not_idle_while_anything_waits(shelf: Shelf, logbook: Logbook) -> None:
+    shelf.is_away.set()
+    logbook.add(rows(1))
+    assert not logbook.is_idle
+    shelf.is_away.clear()
+    logbook.close()
+    assert logbook.is_idle

@@ -15,7 +15,7 @@ from groundswell.store import alerts, runs, workers
 from groundswell.store.alerts import Alert
 from groundswell.web import metrics
 from groundswell.web.app import create_app
-from tests.asking import Asking
+from tests.asking import Browser
 from tests.made_up import NEWEST, crown
 from tests.unit.test_predictor import VIDEO, always
 
@@ -29,12 +29,12 @@ AUDIT: dict[str, Any] = {
 
 
 @pytest.fixture
-def service(context: Context) -> Asking:
+def service(context: Context) -> Browser:
     url = load_settings(database_url=context.database.url.render_as_string()).database_url
-    return Asking(create_app(context.settings.model_copy(update={"database_url": url})))
+    return Browser(create_app(context.settings.model_copy(update={"database_url": url})))
 
 
-def told(service: Asking, **headers: str) -> dict[tuple[str, ...], float]:
+def told(service: Browser, **headers: str) -> dict[tuple[str, ...], float]:
     """Return every sample: its name, its labels as name=value, and its value."""
     service.app.state.metrics._stored._until = 0.0
     answer = service.get("/metrics", **headers)
@@ -51,7 +51,7 @@ def gained(before: dict[tuple[str, ...], float], after: dict[tuple[str, ...], fl
     return after[sample] - before.get(sample, 0.0)
 
 
-def test_requests_are_timed_by_route_and_status(service: Asking) -> None:
+def test_requests_are_timed_by_route_and_status(service: Browser) -> None:
     before = told(service)
     service.get("/healthz")
     service.get("/no/such/path")
@@ -63,7 +63,7 @@ def test_requests_are_timed_by_route_and_status(service: Asking) -> None:
     assert not [sample for sample in after if any("/no/" in part for part in sample)]
 
 
-def test_stages_and_predictions_are_counted(service: Asking) -> None:
+def test_stages_and_predictions_are_counted(service: Browser) -> None:
     before = told(service)
     with telemetry.stage("features"):
         pass
@@ -74,16 +74,16 @@ def test_stages_and_predictions_are_counted(service: Asking) -> None:
     assert gained(before, after, "groundswell_predictions_total", "tier=5", "window=publish") == 1
 
 
-def test_the_stages_of_a_prediction_are_timed(service: Asking, context: Context) -> None:
+def test_the_stages_of_a_prediction_are_timed(service: Browser, context: Context) -> None:
     crown(context, always(4))
     before = told(service)
-    assert service.post("/api/predict", {"videos": [VIDEO]}).status_code == 200
+    assert service.post("/api/predict", json={"videos": [VIDEO]}).status_code == 200
     after = told(service)
     for stage in ("read", "features", "model", "log"):
         assert gained(before, after, "groundswell_stage_seconds_count", f"stage={stage}") >= 1, stage
 
 
-def test_what_is_stored_is_told(service: Asking, context: Context) -> None:
+def test_what_is_stored_is_told(service: Browser, context: Context) -> None:
     version = crown(context, always(4))
     with runs.running(context.database, kind="audit") as run:
         run.finish("completed", AUDIT)
@@ -110,7 +110,7 @@ def test_what_is_stored_is_told(service: Asking, context: Context) -> None:
     assert ("groundswell_matured_share", "window=publish") not in found
 
 
-def test_an_empty_database_is_told(service: Asking) -> None:
+def test_an_empty_database_is_told(service: Browser) -> None:
     found = told(service)
     assert found["groundswell_database_up",] == 1
     assert not [sample for sample in found if sample[0].startswith("groundswell_champion")]
@@ -118,19 +118,19 @@ def test_an_empty_database_is_told(service: Asking) -> None:
 
 def test_while_the_database_is_away_the_rest_is_told(context: Context) -> None:
     away = load_settings(database_url="postgresql://ann:s3cret@127.0.0.1:1/x", home=context.settings.home)
-    found = told(Asking(create_app(away)))
+    found = told(Browser(create_app(away)))
     assert found["groundswell_database_up",] == 0
     assert "groundswell_request_seconds_count" in {sample[0] for sample in found}
 
 
-def test_a_report_that_somebody_changed_hides_nothing_else(service: Asking, context: Context) -> None:
+def test_a_report_that_somebody_changed_hides_nothing_else(service: Browser, context: Context) -> None:
     with runs.running(context.database, kind="audit") as run:
         run.finish("completed", {"lines": {"observed": 7}, "matured": "soon"})
     assert told(service)["groundswell_database_up",] == 1
 
 
 def test_the_database_is_asked_now_and_then_only(
-    service: Asking, context: Context, monkeypatch: pytest.MonkeyPatch
+    service: Browser, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Context] = []
     monkeypatch.setattr(metrics, "_metrics", lambda context: asked.append(context) or [])  # type: ignore[func-returns-value]
@@ -141,6 +141,6 @@ def test_the_database_is_asked_now_and_then_only(
 
 def test_where_keys_are_set_metrics_ask_for_one(context: Context) -> None:
     url = load_settings(database_url=context.database.url.render_as_string(), api_keys="ann:read:0123456789")
-    service = Asking(create_app(url.model_copy(update={"home": context.settings.home})))
+    service = Browser(create_app(url.model_copy(update={"home": context.settings.home})))
     assert service.get("/metrics").status_code == 401
     assert told(service, authorization="Bearer 0123456789")["groundswell_database_up",] == 1

@@ -15,7 +15,7 @@ from tests.unit.pages import (
     HOSTILE,
     Body,
     Page,
-    blanked,
+    check_draws_no_null,
     check_may_hold_anything,
     check_may_lack_anything,
     check_page,
@@ -449,9 +449,7 @@ def test_anything_may_stand_where_something_else_is_expected() -> None:
     ids=["no intervals", "no bands", "no values", "no history"],
 )
 def test_what_is_null_is_not_drawn(keys: set[str]) -> None:
-    page = Page(render(blanked(audited("red"), frozenset(keys))))
-    assert "NaN" not in page.said
-    assert bool(page.all("svg")) == ("value" not in keys)
+    check_draws_no_null(render, audited("red"), keys)
 
 
 def hostile(value: Any) -> Any:

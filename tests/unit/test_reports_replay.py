@@ -14,7 +14,7 @@ from tests.unit.pages import (
     HOSTILE,
     Body,
     Page,
-    blanked,
+    check_draws_no_null,
     check_may_hold_anything,
     check_may_lack_anything,
     check_page,
@@ -184,9 +184,7 @@ def test_anything_may_stand_where_something_else_is_expected() -> None:
 
 @pytest.mark.parametrize("keys", [{"low", "high"}, {"value"}], ids=["no intervals", "no values"])
 def test_what_is_null_is_not_drawn(keys: set[str]) -> None:
-    page = Page(render(blanked(replayed(), frozenset(keys))))
-    assert "NaN" not in page.said
-    assert bool(page.all("svg")) == ("value" not in keys)
+    page = check_draws_no_null(render, replayed(), keys)
     assert "How the living line compares with a model that was left is not known." in page.said
 
 

@@ -16,7 +16,7 @@ from groundswell.settings import load_settings
 from groundswell.store import runs
 from groundswell.web import request_log
 from groundswell.web.app import create_app
-from tests.asking import Asking
+from tests.asking import Browser
 
 CRON = "a-cron-secret"
 
@@ -33,12 +33,12 @@ def lines(logs: Callable[[], str], capsys: pytest.CaptureFixture[str]) -> Iterat
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Asking:
-    return Asking(create_app(load_settings(home=tmp_path, cron_secret=CRON)))
+def service(tmp_path: Path) -> Browser:
+    return Browser(create_app(load_settings(home=tmp_path, cron_secret=CRON)))
 
 
 def test_a_line_tells_what_was_asked_and_how_it_ended(
-    service: Asking, lines: Callable[[], list[dict[str, Any]]]
+    service: Browser, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     configure_logs(log_format="json")
     answer = service.get("/healthz?key=s3cret", x_request_id="seven-7")
@@ -58,7 +58,7 @@ def test_a_line_tells_what_was_asked_and_how_it_ended(
 
 
 @pytest.mark.parametrize("given", ["", "two words", "a" * 129, "line%0d%0aend\u00e9", "<b>"])
-def test_an_id_that_could_do_harm_is_replaced(service: Asking, given: str) -> None:
+def test_an_id_that_could_do_harm_is_replaced(service: Browser, given: str) -> None:
     answer = service.ask("GET", "/healthz", headers={"x-request-id": given.encode()})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
@@ -66,21 +66,22 @@ def test_an_id_that_could_do_harm_is_replaced(service: Asking, given: str) -> No
 @pytest.mark.parametrize(
     ("path", "status"), [("/nothing/here", 404), ("/api/predict", 405), ("/api/cron/recalibrate", 401)]
 )
-def test_every_answer_has_an_id(service: Asking, path: str, status: int) -> None:
+def test_every_answer_has_an_id(service: Browser, path: str, status: int) -> None:
     answer = service.get(path)
     assert (answer.status_code, len(answer.headers["x-request-id"])) == (status, 32)
 
 
-def test_an_unexpected_error_has_one_too(service: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_has_one_too(service: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> bytes:
         raise ZeroDivisionError
 
     monkeypatch.setattr(service.app.state.metrics, "text", fails)
+    service.raises = False
     answer = service.get("/metrics", x_request_id="q")
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "q")
 
 
-def test_no_path_begins_a_line_of_its_own(service: Asking, lines: Callable[[], list[dict[str, Any]]]) -> None:
+def test_no_path_begins_a_line_of_its_own(service: Browser, lines: Callable[[], list[dict[str, Any]]]) -> None:
     configure_logs(log_format="json")
     service.get("/x%0A2026-01-01 [error] forged")
     (line,) = lines()
@@ -88,7 +89,7 @@ def test_no_path_begins_a_line_of_its_own(service: Asking, lines: Callable[[], l
 
 
 def test_what_a_run_logs_names_the_request_and_the_run(
-    service: Asking, lines: Callable[[], list[dict[str, Any]]]
+    service: Browser, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     configure_logs(log_format="json")
     body = service.get("/api/cron/harvest-outcomes", authorization=f"Bearer {CRON}", x_request_id="q7").json()
@@ -97,7 +98,7 @@ def test_what_a_run_logs_names_the_request_and_the_run(
     assert runs.find(service.app.state.groundswell.context().database, body["runId"]) is not None
 
 
-def test_requests_are_counted_by_the_template_of_their_route(service: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_counted_by_the_template_of_their_route(service: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[tuple[str, str, int]] = []
     monkeypatch.setattr(service.app.middleware_stack, "_observe", lambda *told: counted.append(told[:3]))
     service.get("/api/audits/7")

@@ -58,5 +58,6 @@ def test_every_unit_of_observed_is_in_words() -> None:
             said = shown(value, feature.unit)
             assert said
             assert not said[0].isspace()
-    assert shown(0.5, "day") in {"12:00 UTC", "11:00 UTC"}
+    assert [shown(hour / 23, "day") for hour in (0, 12, 23)] == ["0:00 UTC", "12:00 UTC", "23:00 UTC"]
+    assert shown(0.5, "day") == "12:00 UTC", "half of the way lies between two hours: the even one"
     assert [shown(step, "step") for step in (0.1, 0.9)] == ["under 10,000 followers", "over 1,000,000 followers"]

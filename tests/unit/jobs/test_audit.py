@@ -257,6 +257,25 @@ def model() -> Model:
     return Model(Window.PUBLISH, described.feature_names, "views", None, described.estimator, Temperature())
 
 
+def promised(context: Context, rps: float) -> dict[str, float]:
+    """Promote a version that was promised to reach an RPS; return the promise."""
+    promise = {"value": rps, "low": rps / 2, "high": rps * 1.5, "n": 500}
+    before = registry.champion(context.database, "publish")
+    registry.promote(
+        context.database,
+        window="publish",
+        artifact=context.artifacts.put(model().to_bytes()),
+        training_rows="b" * 64,
+        source="scraped_videos",
+        lineage={},
+        evaluation={"metrics": {"rps": promise}},
+        decision={},
+        expected=before.version if before else None,
+        at=AT,
+    )
+    return promise
+
+
 def serve(context: Context, n: int, sharpness: float, **changed: Any) -> None:
     """Log matured forecasts whose chances come true where `sharpness` is 1; `authors` are taken in turn."""
     authors = changed.pop("authors", [f"a{number}" for number in range(n)])
@@ -285,19 +304,7 @@ def test_a_line_has_an_alarm_and_a_recommendation(context: Context, sharpness: f
 
 def test_a_line_that_ranks_worse_than_promised_is_to_be_retrained(context: Context) -> None:
     serve(context, 600, 1.0)
-    promise = {"value": 0.01, "low": 0.005, "high": 0.015, "n": 500}
-    registry.promote(
-        context.database,
-        window="publish",
-        artifact=context.artifacts.put(model().to_bytes()),
-        training_rows="b" * 64,
-        source="scraped_videos",
-        lineage={},
-        evaluation={"metrics": {"rps": promise}},
-        decision={},
-        expected=None,
-        at=AT,
-    )
+    promise = promised(context, 0.01)
     body = told(context)
     line = body["lines"]["publish"]
     assert (line["recommendation"]["action"], line["rps"]["promised"]) == ("retrain", promise)
@@ -306,20 +313,8 @@ def test_a_line_that_ranks_worse_than_promised_is_to_be_retrained(context: Conte
 
 def test_a_new_champion_is_not_blamed_for_what_the_one_before_predicted(context: Context) -> None:
     serve(context, 600, 4.0)
-    for promise in (0.5, 0.01):
-        before = registry.champion(context.database, "publish")
-        registry.promote(
-            context.database,
-            window="publish",
-            artifact=context.artifacts.put(model().to_bytes()),
-            training_rows="b" * 64,
-            source="scraped_videos",
-            lineage={},
-            evaluation={"metrics": {"rps": {"value": promise, "low": promise, "high": promise, "n": 500}}},
-            decision={},
-            expected=before.version if before else None,
-            at=AT,
-        )
+    for rps in (0.5, 0.01):
+        promised(context, rps)
     line = told(context)["lines"]["publish"]
     assert (line["champion"], line["alarm"]) == (2, "red")
     assert line["recommendation"]["action"] == "none"
@@ -378,18 +373,7 @@ def test_pairs_of_few_creators_are_evidence_each(context: Context, named: int, i
 
 def test_a_line_whose_champion_cannot_be_read_leaves_the_others_audited(context: Context) -> None:
     say(context, *fair(600))
-    registry.promote(
-        context.database,
-        window="6h",
-        artifact="c" * 64,
-        training_rows="b" * 64,
-        source="scraped_videos",
-        lineage={},
-        evaluation={"metrics": {}},
-        decision={},
-        expected=None,
-        at=AT,
-    )
+    version(context, window="6h")
     body = told(context)
     assert (body["status"], body["alarm"]) == ("completed", "green")
     assert body["lines"]["6h"]["error"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from tests.unit.web.asking import Browser, app_of
+from tests.asking import Browser, app_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from groundswell.errors import ArtifactError, DatabaseError
 from groundswell.web.guard.headers import POLICY
-from tests.unit.web.asking import OPERATOR, Browser, app_of, bearer
+from tests.asking import OPERATOR, Browser, app_of, bearer
 
 #: What an error of a database or a store may say, and an answer must not.
 TELLING = "postgresql://ann:s3cret@db.internal:5432/waves failed: relation groundswell.predictions /srv/secret.db"

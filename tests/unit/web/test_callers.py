@@ -9,7 +9,7 @@ import pytest
 from groundswell.errors import GroundswellError, SettingsError
 from groundswell.settings import load_settings
 from groundswell.web.guard.exposure import check_exposure
-from tests.unit.web.asking import CRON, HERE, HOOK, OPERATOR, OWN, PREDICTOR, READER, Browser, app_of, bearer
+from tests.asking import CRON, HERE, HOOK, OPERATOR, OWN, PREDICTOR, READER, Browser, app_of, bearer
 
 JSON = {"content-type": "application/json"}
 #: Each change that a key can make, the roles that may, and a body it would read.

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from itsdangerous import TimestampSigner
 
 from groundswell.web.guard.attempts import MOST_ADDRESSES, MOST_FAILURES, WITHIN_SECONDS, Attempts
-from tests.unit.web.asking import HERE, KEYS, OPERATOR, OWN, READER, SESSION, Browser, app_of, bearer
+from tests.asking import HERE, KEYS, OPERATOR, OWN, READER, SESSION, Browser, app_of, bearer
 
 
 def test_a_page_leads_to_the_login_and_from_there_back(browser: Browser) -> None:

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from groundswell.jobs.context import Context
 from groundswell.store import registry, tables
 from groundswell.web import assets
+from tests.asking import OPERATOR, OWN, PREDICTOR, READER, Browser
 from tests.unit.pages import HOSTILE, Page
-from tests.unit.web.asking import OPERATOR, OWN, PREDICTOR, READER, Browser
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLACES = ("/", "/try", "/lines", "/lines/publish", "/models", "/audits", "/runs", "/data")

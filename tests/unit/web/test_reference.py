@@ -8,7 +8,7 @@ import re
 
 from groundswell.web.openapi.answers import ANSWERS
 from groundswell.web.openapi.contract import operations
-from tests.unit.web.asking import Browser
+from tests.asking import Browser
 
 
 def test_the_document_says_who_may_call_and_what_may_go_wrong(browser: Browser) -> None:

@@ -22,8 +22,8 @@ from groundswell.sources.synthetic import synthetic_videos
 from groundswell.store import tables
 from groundswell.store.database import Database
 from tests.acceptance.process import UNTIL
+from tests.asking import CRON, HOOK, OPERATOR, Browser, app_of, bearer
 from tests.made_up import context_of
-from tests.unit.web.asking import CRON, HOOK, OPERATOR, Browser, app_of, bearer
 
 PATH = "/api/webhooks/apify"
 TOKEN = "an-apify-token"
