@@ -51,12 +51,12 @@ class OrdinalEstimator:
 
 def questions(features: Floats, expected: Floats, log_cuts: tuple[float, ...]) -> Floats:
     """Return the rows four times, shape (4·rows, features + 2), with the cut-point's number and its distance."""
-    return np.vstack(
-        [
-            np.column_stack([features, np.full(len(features), float(number)), cut - expected])
-            for number, cut in enumerate(log_cuts)
-        ]
-    )
+    rows, width = features.shape
+    asked = np.empty((len(log_cuts), rows, width + 2))
+    asked[:, :, :width] = features
+    asked[:, :, width] = np.arange(len(log_cuts))[:, None]
+    asked[:, :, width + 1] = np.asarray(log_cuts)[:, None] - expected
+    return asked.reshape(-1, width + 2)
 
 
 def from_answers(passed: Floats) -> Floats:
@@ -65,7 +65,8 @@ def from_answers(passed: Floats) -> Floats:
     >>> from_answers(np.array([[0.9, 0.6, 0.7, 0.1]])).round(3).tolist()
     [[0.1, 0.3, 0.0, 0.5, 0.1]]
     """
-    falling = np.minimum.accumulate(passed, axis=1)
-    edges = np.hstack([np.ones((len(passed), 1)), falling, np.zeros((len(passed), 1))])
-    chances = np.clip(-np.diff(edges, axis=1), _SMALLEST, 1.0)
+    edges = np.zeros((len(passed), 6))
+    edges[:, 0] = 1.0
+    np.minimum.accumulate(passed, axis=1, out=edges[:, 1:5])
+    chances = np.clip(edges[:, :-1] - edges[:, 1:], _SMALLEST, 1.0)
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))

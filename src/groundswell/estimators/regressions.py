@@ -20,7 +20,7 @@ FARTHEST = 5.0
 ERROR_QUANTILES = 200
 _BANDWIDTH = 0.15
 #: Rows that stand beside all errors at once.
-_BLOCK = 1_000
+_BLOCK = 250
 #: Errors beyond those seen so far do occur: no tier is ever quite impossible.
 _SMALLEST = 1e-6
 
@@ -70,8 +70,13 @@ class Ridge:
 
 def design(features: Floats, mean: Floats, scale: Floats, missing: npt.NDArray[np.int64]) -> Floats:
     """Return what a ridge regresses on: standardised features, 0 where unknown, and 1 where `missing` ones are."""
-    standardised = np.clip((features - mean) / scale, -FARTHEST, FARTHEST)
-    return np.hstack([np.nan_to_num(standardised, nan=0.0), np.isnan(features[:, missing]).astype(np.float64)])
+    width, unknown = features.shape[1], np.isnan(features)
+    columns = np.empty((len(features), width + len(missing)))
+    standardised = columns[:, :width]
+    np.clip((features - mean) / scale, -FARTHEST, FARTHEST, out=standardised)
+    standardised[unknown] = 0.0
+    columns[:, width:] = unknown[:, missing]
+    return columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +92,23 @@ class Errors:
         >>> Errors((-1.0, 1.0), (-2.0, 0.0, 2.0, 4.0)).probabilities(np.array([0.0])).round(2).tolist()
         [[0.0, 0.5, 0.5, 0.0, 0.0]]
         """
+        edges = np.zeros((len(expected), 6))
+        edges[:, 5] = 1.0
+        # Block by block, so that a hundred thousand rows never stand beside two hundred errors all at once.
+        for start in range(0, len(expected), _BLOCK):
+            edges[start : start + _BLOCK, 1:5] = self._shares_below(expected[start : start + _BLOCK])
+        return np.asarray((1 - 5 * _SMALLEST) * (edges[:, 1:] - edges[:, :-1]) + _SMALLEST)
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, float, Floats]:
         errors = np.asarray(self.quantiles)
-        width = _BANDWIDTH * errors.std() + 1e-6
-        below = np.stack([_share_below(cut - expected, errors, width) for cut in self.log_cuts], axis=1)
-        edges = np.hstack([np.zeros((len(expected), 1)), below, np.ones((len(expected), 1))])
-        return np.asarray((1 - 5 * _SMALLEST) * np.diff(edges, axis=1) + _SMALLEST)
+        return errors, float(_BANDWIDTH * errors.std() + 1e-6), np.asarray(self.log_cuts)
+
+    def _shares_below(self, expected: Floats) -> Floats:
+        """Return the chance that each row stays below each cut-point, shape (rows, 4)."""
+        errors, width, cuts = self._arrays
+        distances = cuts - expected[:, None]
+        return np.asarray(ndtr((distances[:, :, None] - errors) / width).mean(axis=2))
 
     @classmethod
     def of(cls, errors: Floats, log_cuts: tuple[float, ...]) -> Self:
@@ -104,13 +121,6 @@ class Errors:
         """Return the stored errors; raises ValueError or KeyError where they are none."""
         quantiles = finite(content, "quantiles", (ERROR_QUANTILES,))
         return cls(tuple(quantiles.tolist()), tuple(finite(content, "log_cuts", (4,)).tolist()))
-
-
-def _share_below(distances: Floats, errors: Floats, width: float) -> Floats:
-    # Block by block, so that a hundred thousand rows never stand beside two hundred errors all at once.
-    blocks = (distances[start : start + _BLOCK] for start in range(0, len(distances), _BLOCK))
-    shares = [ndtr((block[:, None] - errors) / width).mean(axis=1) for block in blocks]
-    return np.concatenate(shares) if shares else np.zeros(0)
 
 
 @dataclasses.dataclass(frozen=True)

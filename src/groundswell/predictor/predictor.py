@@ -161,15 +161,22 @@ class Predictor:
         Raises as `predict` does.
         """
         known = self._champions.get(window)
-        if known is not None and (time.monotonic() < self._away_until or self._is_away()):
-            return known
         try:
-            serving = registry.serving(self._database, window)
+            if known is not None and self._serves_on(known, window):
+                return known
+            return self._successor(known, window, registry.serving(self._database, window))
         except DatabaseError:
             if known is None:
                 raise
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return known
+
+    def _serves_on(self, known: Champion, window: Window) -> bool:
+        if time.monotonic() < self._away_until or self._is_away():
+            return True
+        return registry.serving_versions(self._database, window) == known.serving.versions
+
+    def _successor(self, known: Champion | None, window: Window, serving: registry.Serving) -> Champion:
         if serving.version is None or serving.artifact is None:
             raise NoChampionError(f"No model serves the window {window.value!r} yet.", _retrain_hint(window))
         if known is not None and known.serving.artifact == serving.artifact:

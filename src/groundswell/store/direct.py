@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 
-from groundswell.store.tables import MOMENT_FORMAT
+from groundswell.store.tables import SCHEMA, moment_text
 
 Rows = list[tuple[Any, ...]]
 
@@ -33,6 +34,17 @@ def select(connection: sa.Connection, wanted: Sequence[tuple[str, dict[str, Any]
         raise sa.exc.DBAPIError(None, None, error) from error
 
 
+@functools.cache
+def filled(text: str, names: tuple[str, ...], is_postgres: bool) -> str:
+    """Return SQL with each parameter, and the schema of our tables, as the driver writes it.
+
+    >>> filled("select {schema}runs where id = {id}", ("id",), is_postgres=True)
+    'select groundswell.runs where id = %(id)s'
+    """
+    parameters = {name: f"%({name})s" if is_postgres else f":{name}" for name in names}
+    return text.format(schema=f"{SCHEMA}." if is_postgres else "", **parameters)
+
+
 def moment(connection: sa.Connection, at: datetime) -> datetime | str:
     """Return a time as the driver takes it."""
-    return at if connection.dialect.name == "postgresql" else at.astimezone(UTC).strftime(MOMENT_FORMAT)
+    return at if connection.dialect.name == "postgresql" else moment_text(at)

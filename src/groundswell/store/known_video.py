@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from groundswell.store import direct, tables
 from groundswell.store.columns import counter, of_metadata
 from groundswell.store.database import Database
 from groundswell.store.moments import moments
-from groundswell.store.tables import SCHEMA
 
 #: When a video was observed, and its views, likes, comments and shares then.
 Reading = tuple[datetime, int | None, int | None, int | None, int | None]
@@ -52,9 +50,8 @@ def known_video(
     """
     asked = {"platform": platform, "video": video_id, "until": direct.moment(connection, until)}
     text, parameters = _row_select(database)
-    rows, snapshots = direct.select(
-        connection, [(text, parameters | asked), (_snapshot_select(database.is_postgres), asked)]
-    )
+    snapshots_text = direct.filled(_SNAPSHOTS, tuple(asked), database.is_postgres)
+    rows, snapshots = direct.select(connection, [(text, parameters | asked), (snapshots_text, asked)])
     recorded: list[Reading] = [(_stored_moment(at), *counts) for at, *counts in snapshots]
     if not rows:
         return KnownVideo({}, recorded)
@@ -107,12 +104,6 @@ def _row_statement(database: Database) -> sa.Select[Any]:
         .where(sa.or_(named, unnamed))
         .limit(1)
     )
-
-
-@functools.cache
-def _snapshot_select(is_postgres: bool) -> str:
-    asked = {name: f"%({name})s" if is_postgres else f":{name}" for name in ("platform", "video", "until")}
-    return _SNAPSHOTS.format(schema=f"{SCHEMA}." if is_postgres else "", **asked)
 
 
 def _stored_moment(value: datetime | str) -> datetime:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from groundswell.frames import MOMENT
 from groundswell.store import bulk, direct, tables
 from groundswell.store.database import Columns, Database, collect
-from groundswell.store.tables import MOMENT_FORMAT, SCHEMA
+from groundswell.store.tables import SCHEMA, moment_text
 
 POSTS_SCHEMA: Columns = {
     "key": pl.String,
@@ -410,7 +410,7 @@ def _newest(connection: sa.Connection, wanted: str, targets: Iterable[tuple[Any,
     driver = cast("sqlite3.Connection", connection.connection.driver_connection)
     rows: list[Any] = []
     for platform, name, moment in known:
-        parameters = (platform, name, moment.astimezone(UTC).strftime(MOMENT_FORMAT), limit)
+        parameters = (platform, name, moment_text(moment), limit)
         rows += driver.execute(statement, parameters).fetchall()
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -112,7 +112,7 @@ def _encoded(values: list[Any], encoders: Sequence[tuple[int, Encoder]]) -> tupl
 
 
 def _moment_text(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).strftime(tables.MOMENT_FORMAT)
+    return None if value is None else tables.moment_text(value)
 
 
 def to_follow(database: Database, since: datetime) -> pl.DataFrame:

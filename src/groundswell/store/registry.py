@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from groundswell.errors import ChampionMovedError, NoChampionError, UnknownVersionError
 from groundswell.records import CalibrationVersion, ModelVersion, Window, as_json
-from groundswell.store import ledger, tables
+from groundswell.store import direct, ledger, tables
 from groundswell.store.database import Database
 from groundswell.store.runs import Lease
 
@@ -31,6 +31,11 @@ _SERVING = (
 )
 
 
+_SERVING_VERSIONS = """
+select (select version from {schema}aliases where "window" = {window} and name = {name}),
+    (select case when active then version end from {schema}calibrations order by version desc limit 1)"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Serving:
     """What serves a window at this moment: the champion and its artifact, and the active calibration."""
@@ -38,6 +43,11 @@ class Serving:
     version: int | None
     artifact: str | None
     calibration: CalibrationVersion | None
+
+    @property
+    def versions(self) -> tuple[int | None, int | None]:
+        """The numbers of the model and of the calibration."""
+        return self.version, self.calibration.version if self.calibration else None
 
 
 def promote(  # noqa: PLR0913 - a version is all of this
@@ -151,8 +161,17 @@ def versions(database: Database, window: str | None = None) -> list[ModelVersion
         return [_record(row) for row in connection.execute(statement).mappings()]
 
 
+def serving_versions(database: Database, window: str) -> tuple[int | None, int | None]:
+    """Return the numbers of what serves the window right now (`Serving.versions`): each prediction asks for them."""
+    asked = {"window": str(window), "name": CHAMPION}
+    statement = direct.filled(_SERVING_VERSIONS, tuple(asked), database.is_postgres)
+    with database.read() as connection:
+        (((version, calibration),),) = direct.select(connection, [(statement, asked)])
+    return version, calibration
+
+
 def serving(database: Database, window: str) -> Serving:
-    """Return what serves the window right now, in one query: a prediction asks this every time."""
+    """Return what serves the window right now, all of one state."""
     with database.read() as connection:
         row = connection.execute(_SERVING, {"window": str(window)}).mappings().one()
     names = [field.name for field in dataclasses.fields(CalibrationVersion)]

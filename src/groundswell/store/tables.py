@@ -15,7 +15,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 
 SCHEMA = "groundswell"
-MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 type_bigint = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -27,6 +26,15 @@ def json_text(value: Any) -> str:
     '{"ece":null}'
     """
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def moment_text(at: datetime) -> str:
+    """Return an aware time as SQLite keeps it, which sorts as the times do.
+
+    >>> moment_text(datetime(2025, 1, 2, 3, 4, 5, 60, tzinfo=UTC))
+    '2025-01-02 03:04:05.000060'
+    """
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -45,7 +53,7 @@ class Moment(sa.types.TypeDecorator[datetime]):
         """Return what the driver stores."""
         if value is None or dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime(MOMENT_FORMAT)
+        return moment_text(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         """Return the stored time as an aware one."""

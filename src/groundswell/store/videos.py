@@ -7,7 +7,7 @@ every other key as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from groundswell import parsing
 from groundswell.frames import KEY, MOMENT, VIDEO_SCHEMA, list_series
 from groundswell.store import bulk
-from groundswell.store.tables import MOMENT_FORMAT, SCHEMA
+from groundswell.store.tables import SCHEMA, moment_text
 
 #: Our keys in `metadata`, and the canonical columns they hold.
 METADATA = {
@@ -177,5 +177,5 @@ def _snapshot_rows(connection: sa.Connection, readings: pl.DataFrame, moment: da
 
 
 def _stamp(connection: sa.Connection, moment: datetime) -> str:
-    text = moment.astimezone(UTC).strftime(MOMENT_FORMAT)
+    text = moment_text(moment)
     return f"{text}+00" if connection.dialect.name == "postgresql" else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import threading
 import time
@@ -201,8 +202,8 @@ def _observe_stage(name: str, seconds: float) -> None:
 
 
 def _count_predictions(window: str, tiers: Iterable[int]) -> None:
-    for tier in tiers:
-        _predictions.labels(window, str(tier)).inc()
+    for tier, many in collections.Counter(tiers).items():
+        _predictions.labels(window, str(tier)).inc(many)
 
 
 def _forget_dead(folder: Path) -> None:

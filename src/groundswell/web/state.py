@@ -6,8 +6,9 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from groundswell.jobs.context import Context, label_age, open_context
 from groundswell.predictor import Logbook, Predictor
@@ -92,3 +93,12 @@ def state_of(request: Request) -> State:
     """Return the state of the app that the request came to."""
     state: State = request.app.state.groundswell
     return state
+
+
+async def _here(request: Request) -> State:
+    # FastAPI would call a plain function in a thread of its own, which takes longer than the rest of many an answer.
+    return state_of(request)
+
+
+#: The state, as an argument of a route.
+Here = Annotated[State, Depends(_here)]

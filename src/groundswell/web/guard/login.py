@@ -6,7 +6,7 @@ import math
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from groundswell.access import Role, key_of
@@ -16,10 +16,9 @@ from groundswell.web.guard.forms import check_csrf
 from groundswell.web.guard.origins import from_own_page
 from groundswell.web.guard.refusals import ForeignRequestError
 from groundswell.web.rendering import render
-from groundswell.web.state import State, state_of
+from groundswell.web.state import Here, State
 
 router = APIRouter(include_in_schema=False)
-Here = Annotated[State, Depends(state_of)]
 
 
 @router.get("/login")

@@ -25,7 +25,7 @@ STATUS_CODES = {"completed": 200, "skipped": 200, "already_running": 409, "faile
 _ANSWER = "Answer with the report of the run: 200 completed or skipped, 409 already running, 500 failed."
 
 
-def _scheduler(request: Request) -> State:
+async def _scheduler(request: Request) -> State:
     state = state_of(request)
     require(request, state.settings.cron_secret)
     return state

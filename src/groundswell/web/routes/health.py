@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -18,7 +18,7 @@ from groundswell.jobs.context import Context
 from groundswell.store import registry
 from groundswell.store.database import HEAD
 from groundswell.web.guard.callers import guarded
-from groundswell.web.state import State, state_of
+from groundswell.web.state import Here, State
 
 log = structlog.stdlib.get_logger("web")
 router = APIRouter(tags=["health"])
@@ -31,14 +31,14 @@ Check = Mapping[str, Any]
 
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process up?")
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:
     """Answer at once, without looking at the database."""
     return {"status": "ok"}
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can predictions be answered, and stored?")
-def readyz(state: Annotated[State, Depends(state_of)], request: Request) -> JSONResponse:
+def readyz(state: Here, request: Request) -> JSONResponse:
     """Answer 200 where everything a prediction needs is there, else 503; each check says what it found."""
     checks = request.app.state.readiness.checks(state, request.app.state.watch.serving)
     ready = all(check["ok"] for check in checks.values())

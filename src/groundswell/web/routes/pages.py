@@ -29,18 +29,15 @@ from groundswell.web.sights.data import told_data
 from groundswell.web.sights.lines import told_line
 from groundswell.web.sights.today import told_today
 from groundswell.web.sights.tries import told_try
-from groundswell.web.state import State, state_of
+from groundswell.web.state import Here, State
 from groundswell.web.tries import FIELDS, Typed, field_of, read_typed
-
-Here = Annotated[State, Depends(state_of)]
-
 
 seeing = APIRouter(include_in_schema=False, route_class=guarded(Role.READ))
 trying = APIRouter(include_in_schema=False, route_class=guarded(Role.PREDICT))
 operating = APIRouter(include_in_schema=False, route_class=guarded(Role.OPERATE))
 
 
-def _confirmed(
+async def _confirmed(
     request: Request, expected: Annotated[int, Form(ge=0, le=MOST_VERSION)], csrf: Annotated[str, Form()] = ""
 ) -> int:
     """Return the version that was shown to serve, of a form that comes from our own page."""

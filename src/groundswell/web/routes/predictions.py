@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,7 +18,7 @@ from groundswell.records import Window
 from groundswell.web.bodies import Json
 from groundswell.web.guard.callers import guarded
 from groundswell.web.guard.headers import REPORT_POLICY
-from groundswell.web.state import State, state_of
+from groundswell.web.state import Here, State
 
 MOST_VIDEOS = 10_000
 _EXAMPLE: dict[str, Any] = {
@@ -92,7 +92,7 @@ PredictionId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 @predicting.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
 async def predict(
     request: PredictRequest,
-    state: Annotated[State, Depends(state_of)],
+    state: Here,
     window: Annotated[Window | None, Query(description="The same as `window` in the body, which it overrules.")] = None,
 ) -> Json:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
@@ -110,14 +110,14 @@ def _answered(state: State, request: PredictRequest, window: Window) -> Json:
 
 
 @predicting.post("/api/outcomes", tags=["outcomes"], summary="Report how predictions turned out, up to 10,000 at once")
-def outcomes(request: OutcomesRequest, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def outcomes(request: OutcomesRequest, state: Here) -> dict[str, Any]:
     """Answer `outcomes` in the order of the reports: what was recorded of each, or `error` and `hint`."""
     context = state.context()
     return report_outcomes(context, request.outcomes, context.now())
 
 
 @predicting.delete("/api/outcomes/{prediction_id}", tags=["outcomes"], summary="Take back the outcome of a prediction")
-def forget_outcome(prediction_id: PredictionId, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def forget_outcome(prediction_id: PredictionId, state: Here) -> dict[str, Any]:
     """Answer whether there was one; no audit counts it from now on, and the ledger keeps it."""
     context = state.context()
     return delete_outcome(context, prediction_id, context.now())
@@ -126,7 +126,7 @@ def forget_outcome(prediction_id: PredictionId, state: Annotated[State, Depends(
 @reading.get("/api/audits/{run_id}", summary="One audit as it was written", response_model=None)
 def audit(
     run_id: str,
-    state: Annotated[State, Depends(state_of)],
+    state: Here,
     format: Annotated[Literal["json", "html"], Query(description="`html` for the report with pictures.")] = "json",  # noqa: A002
 ) -> dict[str, Any] | HTMLResponse:
     """Answer the frozen report; `frozen` says whether it still is what the ledger noted when it was written."""

@@ -15,15 +15,14 @@ from groundswell.overview.plans import try_plan
 from groundswell.records import Window
 from groundswell.store.listing import Part
 from groundswell.web.guard.callers import guarded
-from groundswell.web.state import State, state_of
+from groundswell.web.state import Here
 
 reading = APIRouter(prefix="/api", route_class=guarded(Role.READ))
 trying = APIRouter(prefix="/api", route_class=guarded(Role.PREDICT))
 operating = APIRouter(prefix="/api", route_class=guarded(Role.OPERATE))
-Here = Annotated[State, Depends(state_of)]
 
 
-def part(
+async def part(
     limit: Annotated[int, Query(ge=1, le=MOST, description="Entries at most.")] = USUAL,
     offset: Annotated[int, Query(ge=0, le=10**9, description="Entries left out before the first.")] = 0,
 ) -> Part:

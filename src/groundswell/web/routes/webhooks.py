@@ -68,7 +68,7 @@ class Ignored:
     reason: str
 
 
-def _check_secret(request: Request) -> State:
+async def _check_secret(request: Request) -> State:
     state = state_of(request)
     compare(_given(request), state.settings.webhook_secret)
     return state
