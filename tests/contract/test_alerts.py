@@ -31,7 +31,7 @@ def test_a_matter_is_told_once_and_again_after_the_cooldown(database: Database, 
     assert not note(database, "red")
     (found,) = alerts.standing(database)
     since_then = AT + timedelta(hours=24)
-    assert found == alerts.Standing("alarm:scores", "red", "It is red", "ECE 0.2, n 900", RUN, AT, since_then)
+    assert found == alerts.Matter("alarm:scores", "red", "It is red", "ECE 0.2, n 900", RUN, AT, since_then)
 
 
 def test_that_it_is_good_again_is_told_once_and_a_relapse_too(database: Database, clock: Clock) -> None:

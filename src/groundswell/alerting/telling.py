@@ -18,6 +18,7 @@ from groundswell.store.alerts import GOOD, Alert
 from groundswell.store.database import Database
 
 log = structlog.stdlib.get_logger("alerts")
+_CHANNEL_HINT = "Set it to the channels as apprise writes them, such as slack://… or mailto://…, with spaces between."
 
 
 def tell_run(settings: Settings, database: Database, kind: str, window: str | None, body: Mapping[str, Any]) -> None:
@@ -40,11 +41,11 @@ def tell(settings: Settings, database: Database, found: Callable[[], Iterable[Al
 def send_test(settings: Settings) -> dict[str, Any]:
     """Return `status` and, for each channel, whether a test message arrived; raises SettingsError without channels."""
     if settings.alert_urls is None:
-        raise SettingsError("GROUNDSWELL_ALERT_URLS is not set, so nobody is told of anything.")
+        raise SettingsError("GROUNDSWELL_ALERT_URLS is not set, so nobody is told of anything.", _CHANNEL_HINT)
     said = f"This is a test of groundswell {_place(settings)}. Nothing is wrong.".replace(" .", ".")
     found = send(settings.alert_urls.get_secret_value(), "groundswell: a test", said, is_good=True)
     if not found:
-        raise SettingsError("GROUNDSWELL_ALERT_URLS names no channel.", "Write one as apprise does: slack://…")
+        raise SettingsError("GROUNDSWELL_ALERT_URLS names no channel.", _CHANNEL_HINT)
     status = "completed" if all(one.arrived for one in found) else "failed"
     return {"status": status, "channels": as_json(found)}
 

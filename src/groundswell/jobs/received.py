@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from groundswell.errors import SourceError
+from groundswell.alerting.telling import tell_run
+from groundswell.errors import GroundswellError, SourceError
 from groundswell.jobs.context import Context
 from groundswell.jobs.ingest import IngestReport, ingest
 from groundswell.records import as_json
@@ -22,6 +23,8 @@ from groundswell.sources.apify import Apify
 from groundswell.store import received, runs
 
 SOURCE = "apify"
+#: What a call is named in alerts.
+_KIND = "webhook"
 #: What a run may be called: it becomes the name of a file.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 #: How long a call waits for another of the same run to end, and how often it looks.
@@ -58,12 +61,29 @@ def _take_turns(context: Context, delivery: Delivery) -> dict[str, Any]:
                 before = received.find(context.database, SOURCE, delivery.run_id)
                 if before:
                     return _told(before, repeated=True)
-                report = _take_in(context, delivery)
+                report = _taken_in(context, delivery)
                 return _told(received.note(context.database, SOURCE, delivery.run_id, report), repeated=False)
         except runs.AlreadyRunningError:
             if time.monotonic() > end:
                 raise
             time.sleep(_LOOK_SECONDS)
+
+
+def _taken_in(context: Context, delivery: Delivery) -> dict[str, Any]:
+    """Do `_take_in`, and tell of it: nobody sits before a call that fails, and rows that do not come are not missed."""
+    try:
+        report = _take_in(context, delivery)
+    except Exception as error:
+        said = f"The items of the scraper's run {delivery.run_id} were not taken in: {error or type(error).__name__}"
+        hint = {"hint": error.hint} if isinstance(error, GroundswellError) else {}
+        _tell(context, {"status": "failed", "error": said} | hint)
+        raise
+    _tell(context, {"status": "completed"})
+    return report
+
+
+def _tell(context: Context, body: dict[str, Any]) -> None:
+    tell_run(context.settings, context.database, _KIND, None, body)
 
 
 def _take_in(context: Context, delivery: Delivery) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Alert:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
+class Matter:
     """What is wrong with a matter, since when, and when somebody was told last; None where nobody was."""
 
     topic: str
@@ -74,7 +74,7 @@ def undelivered(database: Database, topic: str) -> None:
         connection.execute(sa.update(_alerts).filter_by(topic=topic).values(sent_at=None))
 
 
-def standing(database: Database) -> list[Standing]:
+def standing(database: Database) -> list[Matter]:
     """Return what is wrong at present, in the order in which it began."""
     wrong = sa.select(_alerts).where(_alerts.c.state != GOOD).order_by(_alerts.c.since, _alerts.c.topic)
     with database.read() as connection:
@@ -86,5 +86,5 @@ def _state(database: Database, topic: str) -> Any:
         return connection.execute(sa.select(_alerts.c.state).filter_by(topic=topic)).scalar()
 
 
-def _standing(row: sa.RowMapping) -> Standing:
-    return Standing(**{**row, "run_id": row["run_id"] and str(row["run_id"])})
+def _standing(row: sa.RowMapping) -> Matter:
+    return Matter(**{**row, "run_id": row["run_id"] and str(row["run_id"])})

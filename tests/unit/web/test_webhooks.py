@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from groundswell.jobs.received import Delivery, receive
 from groundswell.sources.synthetic import synthetic_videos
-from groundswell.store import tables
+from groundswell.store import alerts, tables
 from groundswell.store.database import Database
 from tests.acceptance.process import UNTIL
 from tests.asking import CRON, HOOK, OPERATOR, Browser, app_of, bearer
@@ -106,8 +106,13 @@ def send(browser: Browser, content: Any, path: str = PATH, **headers: str) -> An
     return browser.post(path, content=data, headers={"content-type": "application/json", **headers})
 
 
+def database_of(app: FastAPI) -> Database:
+    database: Database = app.state.groundswell.context().database
+    return database
+
+
 def stored(app: FastAPI) -> int:
-    with app.state.groundswell.context().database.read() as connection:
+    with database_of(app).read() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(tables.scraped_videos)).scalar_one())
 
 
@@ -254,6 +259,21 @@ def test_a_dataset_that_cannot_be_had_is_502_and_may_be_asked_again(
     assert stored(hooked.app) == 0
     apify.status, apify.body = 200, None
     assert send(hooked, finished()).json() == send(hooked, finished()).json() | {"repeated": False}
+
+
+def test_somebody_is_told_of_a_call_that_fails_and_that_it_works_again(hooked: Browser, apify: FakeApify) -> None:
+    def needing() -> dict[str, str]:
+        return {matter.topic: matter.said for matter in alerts.standing(database_of(hooked.app))}
+
+    apify.status, apify.body = 404, b"{}"
+    assert send(hooked, finished()).status_code == 502
+    (said,) = needing().values()
+    assert set(needing()) == {"run:webhook"}
+    assert said.startswith("The items of the scraper's run run-1 were not taken in: ")
+    assert TOKEN not in said
+    apify.status, apify.body = 200, None
+    assert send(hooked, finished()).status_code == 200
+    assert needing() == {}
 
 
 def test_where_nobody_answers_it_is_502(tmp_path: Path) -> None:
