@@ -13,7 +13,8 @@ from groundswell.boosting import Check
 from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
 from groundswell.heads import Fitting, Outcomes
 from groundswell.stages.features.history import History, tags_of
-from groundswell.store.posts import FOLLOWERS_SCHEMA, POSTS_SCHEMA
+from groundswell.store.posts import POSTS_SCHEMA
+from groundswell.store.posts_lookup import FOLLOWERS_SCHEMA
 from tests.made_up import never
 
 Post = dict[str, Any]

@@ -20,7 +20,7 @@ from groundswell.stages.features.history import (
 )
 from groundswell.stages.features.single import PastOfOne
 from groundswell.stages.maturity import LabelAge, add_outcomes
-from groundswell.store import corpus
+from groundswell.store import corpus, posts_lookup, posts_of_one
 from groundswell.store import posts as stored
 from groundswell.store.database import Database
 from groundswell.store.readings import readings
@@ -29,7 +29,7 @@ from groundswell.store.readings import readings
 _READ_POSTS = 200
 #: Posts between the posting and the end of its window are looked up beside those that are counted.
 _BETWEEN = 100
-_LIMITS = stored.Limits(CREATOR_POSTS + _BETWEEN, CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
+_LIMITS = posts_lookup.Limits(CREATOR_POSTS + _BETWEEN, CREATOR_POSTS, SOUND_POSTS, HASHTAG_POSTS, PLATFORM_POSTS)
 #: An outcome is stored as soon as it is read; that its video has matured by the moment is asked when it is looked up.
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -65,8 +65,8 @@ def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> Histo
     """Return what was known of other posts at the moment of each target (platform, author, sound_name, hashtags)."""
     tags = [hashtags_of(own) for own in targets["hashtags"].to_list()]
     asked = targets.with_columns(pl.Series("hashtags", tags, dtype=pl.List(pl.String)))
-    found = stored.look_up(database, asked, _LIMITS, label.age)
-    return History(found.posts, found.tags, stored.followers(database, asked, _READ_POSTS))
+    found = posts_lookup.look_up(database, asked, _LIMITS, label.age)
+    return History(found.posts, found.tags, posts_lookup.followers(database, asked, _READ_POSTS))
 
 
 def look_up_one(
@@ -76,10 +76,10 @@ def look_up_one(
 
     The creator's followers are looked up where they are asked for.
     """
-    asked = stored.Asked(
+    asked = posts_of_one.Asked(
         video["platform"], video["author"], video["sound_name"], hashtags_of(video["hashtags"]), moment
     )
-    found = stored.look_up_one(connection, asked, _LIMITS, label.age, _READ_POSTS if followers else 0)
+    found = posts_of_one.look_up_one(connection, asked, _LIMITS, label.age, _READ_POSTS if followers else 0)
     return PastOfOne(
         found.posted_at[::-1],
         found.views[::-1],

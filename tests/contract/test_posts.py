@@ -14,9 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from groundswell.frames import MOMENT, STORED_VIDEO_SCHEMA
-from groundswell.store import corpus, posts, tables
+from groundswell.store import corpus, posts, posts_lookup, tables
 from groundswell.store.database import Columns, Database
-from groundswell.store.posts import POSTS_SCHEMA, TAGS_SCHEMA, Limits, Past, State
+from groundswell.store.posts import POSTS_SCHEMA, TAGS_SCHEMA, State
+from groundswell.store.posts_lookup import Limits, Past
 from groundswell.store.readings import READINGS_SCHEMA, readings
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -417,8 +418,8 @@ def is_found(past: Past, oracle: tuple[set[Any], set[Any]]) -> None:
 
 def test_nothing_is_found_where_nothing_is(database: Database) -> None:
     for wanted in (targets_of(), targets_of(target())):
-        is_found(posts.look_up(database, wanted, LIMITS, DAYS_3), (set(), set()))
-        assert posts.followers(database, wanted).is_empty()
+        is_found(posts_lookup.look_up(database, wanted, LIMITS, DAYS_3), (set(), set()))
+        assert posts_lookup.followers(database, wanted).is_empty()
 
 
 @pytest.mark.parametrize("limits", [LIMITS, Limits()], ids=["few", "usual"])
@@ -435,7 +436,7 @@ def test_look_up_finds_what_the_definition_says(database: Database, limits: Limi
     }
     for count in (1, 1, 1, 1, 5, 40):
         wanted = targets_of(*({name: draw.choice(of) for name, of in choices.items()} for _ in range(count)))
-        is_found(posts.look_up(database, wanted, limits, DAYS_3), slowly(some, tags, wanted, limits))
+        is_found(posts_lookup.look_up(database, wanted, limits, DAYS_3), slowly(some, tags, wanted, limits))
 
 
 def test_limits_take_the_newest_and_then_the_greatest_key(database: Database) -> None:
@@ -443,10 +444,10 @@ def test_limits_take_the_newest_and_then_the_greatest_key(database: Database) ->
     some = pl.DataFrame(rows, schema=POSTS_SCHEMA, orient="row")
     tags = some.select("platform", pl.lit("fyp").alias("hashtag"), "posted_at", "key")
     posts.write(database, some, tags, STATE, everything=True)
-    past = posts.look_up(database, targets_of(target()), Limits(2, 2, 2, 2, 2), DAYS_3)
+    past = posts_lookup.look_up(database, targets_of(target()), Limits(2, 2, 2, 2, 2), DAYS_3)
     assert past.posts["key"].to_list() == past.tags["key"].to_list() == ["tiktok:z", "tiktok:a"]
     early = targets_of(target(NOON - timedelta(microseconds=1)))
-    past = posts.look_up(database, early, Limits(2, 2, 2, 2, 2), DAYS_3)
+    past = posts_lookup.look_up(database, early, Limits(2, 2, 2, 2, 2), DAYS_3)
     assert past.posts["key"].to_list() == ["tiktok:z", "tiktok:a"]  # the author's, which need not have matured
     assert past.tags.is_empty()
 
@@ -470,7 +471,7 @@ def test_followers_are_the_newest_that_were_known(database: Database) -> None:
 
     def at(age: float, posts_looked_at: int = 50, author: str | None = "ann") -> list[Any]:
         wanted = targets_of(target(NOON - age * HOUR, author=author)).select("platform", "author", "moment")
-        return posts.followers(database, wanted, posts_looked_at).rows()
+        return posts_lookup.followers(database, wanted, posts_looked_at).rows()
 
     assert at(0) == [("tiktok", "ann", NOON - HOUR, 130)]
     assert at(1.5) == [("tiktok", "ann", NOON - 3 * HOUR, 110)]
@@ -479,8 +480,8 @@ def test_followers_are_the_newest_that_were_known(database: Database) -> None:
     assert at(6) == []
     assert at(0, author=None) == at(0, author="eve") == []
     wanted = targets_of(target(), target(NOON - 2 * HOUR), target(author="bob"), target())
-    found = posts.followers(database, wanted)
-    assert found.schema == pl.Schema(posts.FOLLOWERS_SCHEMA)
+    found = posts_lookup.followers(database, wanted)
+    assert found.schema == pl.Schema(posts_lookup.FOLLOWERS_SCHEMA)
     assert found.sort("author", "observed_at").rows() == [
         ("tiktok", "ann", NOON - 3 * HOUR, 110),
         ("tiktok", "ann", NOON - HOUR, 130),
@@ -495,8 +496,8 @@ def test_every_look_up_goes_by_an_index(postgres_database: Database) -> None:
         asked.append((statement, parameters))
 
     sa.event.listen(postgres_database.engine, "before_cursor_execute", remember)
-    posts.look_up(postgres_database, targets_of(target()), LIMITS, DAYS_3)
-    posts.followers(postgres_database, targets_of(target()))
+    posts_lookup.look_up(postgres_database, targets_of(target()), LIMITS, DAYS_3)
+    posts_lookup.followers(postgres_database, targets_of(target()))
     sa.event.remove(postgres_database.engine, "before_cursor_execute", remember)
     assert len(asked) == 6
     with postgres_database.read() as connection:

@@ -20,6 +20,7 @@ from groundswell.stages import features
 from groundswell.stages.features.early import add_early
 from groundswell.stages.features.history import History, add_history
 from groundswell.store import posts as store_posts
+from groundswell.store import posts_lookup
 from groundswell.store.database import Database
 from tests.made_up_posts import (
     DAY,
@@ -41,7 +42,7 @@ law = limits(deadline=None, derandomize=True, max_examples=20)
 forecast_windows = [window for window in Window if window.is_forecast]
 each_window = pytest.mark.parametrize("window", forecast_windows, ids=[window.value for window in forecast_windows])
 seeds = st.integers(0, 2**32 - 1)
-LIMITS = store_posts.Limits()
+LIMITS = posts_lookup.Limits()
 MINUTE = timedelta(minutes=1)
 
 
@@ -143,7 +144,7 @@ def is_known(name: str, target: Post) -> pl.Expr:
 
 
 def looked_up(history: History, target: Post, moment: datetime) -> History:
-    """Return what `store.posts.look_up` finds for one target, said in the words of its docstring."""
+    """Return what `store.posts_lookup.look_up` finds for one target, said in the words of its docstring."""
     here = history.posts.filter(pl.col("platform") == target["platform"])
     posted, matured = pl.lit(moment, MOMENT), pl.lit(moment - LABEL_AGE, MOMENT)
     labelled = pl.col("views").is_not_null() & (pl.col("posted_at") <= matured)
@@ -208,7 +209,7 @@ def test_live_equals_training_by_the_database_itself(sqlite_database: Database) 
             written = True
         lower = [tag.lower() for tag in target["hashtags"] or [] if tag]
         frame = targets_of([{**target, "hashtags": lower}])
-        past = store_posts.look_up(sqlite_database, frame, LIMITS, LABEL_AGE)
+        past = posts_lookup.look_up(sqlite_database, frame, LIMITS, LABEL_AGE)
         slow = looked_up(history, target, target["posted_at"])
         assert sorted(past.posts["key"]) == sorted(slow.posts["key"])
         assert (
