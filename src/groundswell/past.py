@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
-import sqlalchemy as sa
 
 from groundswell.stages.features.history import (
     CREATOR_POSTS,
@@ -22,7 +21,7 @@ from groundswell.stages.features.single import PastOfOne
 from groundswell.stages.maturity import LabelAge, add_outcomes
 from groundswell.store import corpus, posts_lookup, posts_of_one
 from groundswell.store import posts as stored
-from groundswell.store.database import Database
+from groundswell.store.database import Database, Driver
 from groundswell.store.readings import readings
 
 #: Newest posts of a creator among whose readings the last known followers are looked for.
@@ -42,8 +41,8 @@ def store(database: Database, posts: pl.DataFrame, every_reading: pl.DataFrame, 
 
 def refresh(database: Database, label: LabelAge) -> None:
     """Bring what can be looked up in line with the readings that came since: all of it where nothing is there yet."""
-    with database.read() as connection:
-        if is_current(connection, label):
+    with database.direct() as driver:
+        if is_current(driver, label):
             return
     known = stored.state(database)
     if known is None or known != _state(label, known.last_snapshot):
@@ -55,9 +54,9 @@ def refresh(database: Database, label: LabelAge) -> None:
         _write(database, changed, _state(label, newest), everything=False)
 
 
-def is_current(connection: sa.Connection, label: LabelAge) -> bool:
+def is_current(driver: Driver, label: LabelAge) -> bool:
     """Return whether `refresh` would find nothing to do, from one small select."""
-    known, newest = stored.state_and_newest_snapshot(connection)
+    known, newest = stored.state_and_newest_snapshot(driver)
     return known is not None and known == _state(label, known.last_snapshot) and newest <= known.last_snapshot
 
 
@@ -70,7 +69,7 @@ def look_up(database: Database, targets: pl.DataFrame, label: LabelAge) -> Histo
 
 
 def look_up_one(
-    connection: sa.Connection, video: Mapping[str, Any], moment: datetime, label: LabelAge, *, followers: bool = True
+    driver: Driver, video: Mapping[str, Any], moment: datetime, label: LabelAge, *, followers: bool = True
 ) -> PastOfOne:
     """Return what was known of other posts at the moment of one video (platform, author, sound_name, hashtags).
 
@@ -79,7 +78,7 @@ def look_up_one(
     asked = posts_of_one.Asked(
         video["platform"], video["author"], video["sound_name"], hashtags_of(video["hashtags"]), moment
     )
-    found = posts_of_one.look_up_one(connection, asked, _LIMITS, label.age, _READ_POSTS if followers else 0)
+    found = posts_of_one.look_up_one(driver, asked, _LIMITS, label.age, _READ_POSTS if followers else 0)
     return PastOfOne(
         found.posted_at[::-1],
         found.views[::-1],

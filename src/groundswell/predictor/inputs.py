@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-import sqlalchemy as sa
 
 from groundswell import past
 from groundswell.calibration.scores import Floats
@@ -30,7 +29,7 @@ from groundswell.stages.features.history import add_history
 from groundswell.stages.features.single import early_of_one, history_of_one
 from groundswell.stages.maturity import LabelAge
 from groundswell.store import corpus
-from groundswell.store.database import Database
+from groundswell.store.database import Database, Driver
 from groundswell.store.known_video import Reading, known_video
 from groundswell.store.readings import readings
 
@@ -85,12 +84,12 @@ def forecast_inputs_of_one(
 
     A video that was not read within the window, or whose posting time nobody knows, is refused.
     """
-    with database.read() as connection:
-        if past.is_current(connection, label):
-            return _one(database, connection, _Question(video, window, label, utc(at)))
+    with database.direct() as driver:
+        if past.is_current(driver, label):
+            return _one(database, driver, _Question(video, window, label, utc(at)))
     past.refresh(database, label)
-    with database.read() as connection:
-        return _one(database, connection, _Question(video, window, label, utc(at)))
+    with database.direct() as driver:
+        return _one(database, driver, _Question(video, window, label, utc(at)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,9 +100,9 @@ class _Question:
     at: datetime
 
 
-def _one(database: Database, connection: sa.Connection, asked: _Question) -> OneInput | Refusal:
+def _one(database: Database, driver: Driver, asked: _Question) -> OneInput | Refusal:
     window, at = asked.window, asked.at
-    video, stored = _completed(database, connection, asked)
+    video, stored = _completed(database, driver, asked)
     if video["posted_at"] is None and window is not Window.PUBLISH:
         return UNDATED
     posted_at = video["posted_at"] = utc(video["posted_at"] or at)
@@ -114,19 +113,19 @@ def _one(database: Database, connection: sa.Connection, asked: _Question) -> One
     if early is None:
         return unread(window)
     stated = _stated(video, moment, at)
-    found = past.look_up_one(connection, video, moment, asked.label, followers=stated is None)
+    found = past.look_up_one(driver, video, moment, asked.label, followers=stated is None)
     followers = found.followers if stated is None else stated
     history = history_of_one(found, posted_at, moment, asked.label.age)
     told = video | early | history | {"followers": followers}
     return OneInput(video, features.of_one(told, features.of_window(window)), followers)
 
 
-def _completed(database: Database, connection: sa.Connection, asked: _Question) -> tuple[dict[str, Any], list[Reading]]:
+def _completed(database: Database, driver: Driver, asked: _Question) -> tuple[dict[str, Any], list[Reading]]:
     """Return the video with what it leaves out of the stored facts, and its stored readings."""
     video = dict(asked.video)
     if video["platform_video_id"] == NO_ID:
         return video, []
-    known = known_video(database, connection, video["platform"], video["platform_video_id"], asked.at)
+    known = known_video(database, driver, video["platform"], video["platform_video_id"], asked.at)
     return video | {name: fact for name, fact in known.facts.items() if video[name] is None}, known.readings
 
 

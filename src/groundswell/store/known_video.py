@@ -14,7 +14,7 @@ from groundswell import parsing
 from groundswell.records import utc
 from groundswell.store import direct, tables
 from groundswell.store.columns import counter, of_metadata
-from groundswell.store.database import Database
+from groundswell.store.database import Database, Driver
 from groundswell.store.moments import moments
 
 #: When a video was observed, and its views, likes, comments and shares then.
@@ -41,17 +41,15 @@ class KnownVideo:
     readings: list[Reading]
 
 
-def known_video(
-    database: Database, connection: sa.Connection, platform: str, video_id: str, until: datetime
-) -> KnownVideo:
+def known_video(database: Database, driver: Driver, platform: str, video_id: str, until: datetime) -> KnownVideo:
     """Return what is stored of the video, with its readings up to a time.
 
     Of a moment that was recorded in `snapshots` the record counts, unless there are more views now: see `readings`.
     """
-    asked = {"platform": platform, "video": video_id, "until": direct.moment(connection, until)}
+    asked = {"platform": platform, "video": video_id, "until": direct.moment(driver, until)}
     text, parameters = _row_select(database)
     snapshots_text = direct.filled(_SNAPSHOTS, tuple(asked), database.is_postgres)
-    rows, snapshots = direct.select(connection, [(text, parameters | asked), (snapshots_text, asked)])
+    rows, snapshots = direct.select(driver, [(text, parameters | asked), (snapshots_text, asked)])
     recorded: list[Reading] = [(_stored_moment(at), *counts) for at, *counts in snapshots]
     if not rows:
         return KnownVideo({}, recorded)

@@ -7,6 +7,7 @@ from it and from the snapshots, and may be made anew at any time.
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from groundswell.frames import MOMENT
 from groundswell.store import bulk, direct, tables
-from groundswell.store.database import Columns, Database, collect
+from groundswell.store.database import Columns, Database, Driver, collect
 from groundswell.store.tables import SCHEMA
 
 POSTS_SCHEMA: Columns = {
@@ -55,10 +56,10 @@ def state(database: Database) -> State | None:
         return _state(connection)
 
 
-def state_and_newest_snapshot(connection: sa.Connection) -> tuple[State | None, int]:
+def state_and_newest_snapshot(driver: Driver) -> tuple[State | None, int]:
     """Return what the stored posts were made with (None: there are none yet), and the newest snapshot there is."""
-    is_postgres = connection.dialect.name == "postgresql"
-    (rows,) = direct.select(connection, [(direct.filled(_STATE_AND_NEWEST, (), is_postgres), {})])
+    is_postgres = not isinstance(driver, sqlite3.Connection)
+    (rows,) = direct.select(driver, [(direct.filled(_STATE_AND_NEWEST, (), is_postgres), {})])
     for age, most, last, newest in rows:
         return State(age, most, last), newest or 0
     return None, 0

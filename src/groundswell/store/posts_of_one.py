@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sqlalchemy as sa
 
 from groundswell.store import direct
 from groundswell.store import posts_sql as sql
+from groundswell.store.database import Driver
 from groundswell.store.posts_lookup import Limits
 
 Floats = npt.NDArray[np.float64]
@@ -54,17 +55,15 @@ class PastOfOne:
     followers: int | None
 
 
-def look_up_one(
-    connection: sa.Connection, asked: Asked, limits: Limits, label_age: timedelta, read_posts: int = 50
-) -> PastOfOne:
+def look_up_one(driver: Driver, asked: Asked, limits: Limits, label_age: timedelta, read_posts: int = 50) -> PastOfOne:
     """Return what `look_up` and `followers` find for one video, without a frame and without what one has no use for.
 
     With 0 `read_posts` the followers, the dearest of all, are not looked for.
     """
-    now, matured = ({"moment": direct.moment(connection, at)} for at in (asked.moment, asked.moment - label_age))
+    now, matured = ({"moment": direct.moment(driver, at)} for at in (asked.moment, asked.moment - label_age))
     of_author, of_sound = ({"platform": asked.platform, "name": name} for name in (asked.author, asked.sound_name))
     own, sound, platform, read, *tagged = _each(
-        connection,
+        driver,
         [
             (_OWN, of_author | now | {"limit": limits.author}),
             (_OF_SOUND, of_sound | matured | {"limit": limits.sound}),
@@ -79,7 +78,7 @@ def look_up_one(
     posted_at, views, engagement = _own_columns(own)
     with_outcome = np.count_nonzero((posted_at <= _microsecond(asked.moment - label_age)) & ~np.isnan(views))
     if len(own) == limits.author and with_outcome < limits.matured:  # older posts than these may have one
-        (older,) = _each(connection, [(_OWN_MATURED, of_author | matured | {"limit": limits.matured})])
+        (older,) = _each(driver, [(_OWN_MATURED, of_author | matured | {"limit": limits.matured})])
         # The first of them are those with an outcome among the newest: both go from the newest on.
         beyond = _own_columns(older[with_outcome:])
         posted_at, views, engagement = (
@@ -110,6 +109,6 @@ def _column(rows: list[tuple[Any, ...]]) -> Floats:
     return np.array([row[0] for row in rows], np.float64)
 
 
-def _each(connection: sa.Connection, wanted: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
-    fill = sql.in_postgres if connection.dialect.name == "postgresql" else sql.in_sqlite
-    return direct.select(connection, [(fill(text), parameters) for text, parameters in wanted])
+def _each(driver: Driver, wanted: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+    fill = sql.in_sqlite if isinstance(driver, sqlite3.Connection) else sql.in_postgres
+    return direct.select(driver, [(fill(text), parameters) for text, parameters in wanted])

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from groundswell.frames import MOMENT
 from groundswell.records import MaturityCount
-from groundswell.store import bulk, tables
+from groundswell.store import bulk, direct, tables
 from groundswell.store.columns import text_of
 from groundswell.store.database import Columns, Database
 from groundswell.store.moments import moments
@@ -72,21 +72,19 @@ _AT_ONCE = 500
 def log(database: Database, rows: Sequence[Mapping[str, Any]], patience_seconds: float | None = None) -> None:
     """Store predictions that were served: all of them, or none; one that is stored already is left as it is.
 
-    Each row has the columns of `tables.predictions`, the same ones in each. `patience_seconds` as in `Database.begin`.
+    Each row has the columns of `tables.predictions`, the same ones in each. `patience_seconds` as in `Database.direct`.
     """
     if not rows:
         return
     names = list(rows[0])
     encoders = _encoders(database, names)
     values = [_encoded(list(row.values()), encoders) for row in rows]
-    with database.begin(patience_seconds) as connection:
-        if database.is_postgres and len(values) < _FEW:  # a copy takes four round trips
-            places = ", ".join(["%s"] * len(names))
-            columns = ", ".join(f'"{name}"' for name in names)
-            statement = f"insert into {tables.predictions} ({columns}) values ({places}) on conflict do nothing"  # noqa: S608
-            connection.exec_driver_sql(statement, values)
-        else:
+    if database.is_postgres and len(values) >= _FEW:  # a copy takes four round trips
+        with database.begin() as connection:
             bulk.insert(connection, str(tables.predictions), names, values)
+        return
+    with database.direct(write=True, patience_seconds=patience_seconds) as driver:
+        direct.insert(driver, tables.predictions.name, names, values)
 
 
 Encoder = Callable[[Any], Any]

@@ -165,8 +165,8 @@ def serving_versions(database: Database, window: str) -> tuple[int | None, int |
     """Return the numbers of what serves the window right now (`Serving.versions`): each prediction asks for them."""
     asked = {"window": str(window), "name": CHAMPION}
     statement = direct.filled(_SERVING_VERSIONS, tuple(asked), database.is_postgres)
-    with database.read() as connection:
-        (((version, calibration),),) = direct.select(connection, [(statement, asked)])
+    with database.direct() as driver:
+        (((version, calibration),),) = direct.select(driver, [(statement, asked)])
     return version, calibration
 
 
