@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groundswell.boosting_library import load_lightgbm
 from groundswell.calibration.scores import Floats
 
 #: Called between steps; raises when the run's time is up or its lease is lost.
@@ -37,8 +38,7 @@ def grow(
     patience: int = 30,
 ) -> str:
     """Return the text of a booster of `rounds` rounds, fewer where the judging rows stopped improving before."""
-    import lightgbm
-
+    lightgbm = load_lightgbm()
     params = {**REPEATABLE, **settings}
     data = lightgbm.Dataset(
         sample.features, sample.target, weight=sample.weight, init_score=sample.start, params=params

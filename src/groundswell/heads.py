@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold
 
 from groundswell.boosting import Check, Sample, codes, grow
 from groundswell.calibration.scores import Floats, Tiers
@@ -92,6 +90,8 @@ class Fitting:
 
 def fit_ridge(rows: Outcomes) -> Ridge:
     """Return a ridge regression of log-views, its penalty chosen by leave-one-out error."""
+    from sklearn.linear_model import RidgeCV
+
     known = ~np.isnan(rows.features)
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, rows.features, 0.0).sum(axis=0) / count
@@ -111,6 +111,8 @@ def fit_ridge(rows: Outcomes) -> Ridge:
 
 def expected_out_of_fold(rows: Outcomes, seed: int) -> Floats:
     """Return what ridges expected of rows that they were not fitted on; under ten videos, what the one ridge did."""
+    from sklearn.model_selection import GroupKFold
+
     if len(np.unique(rows.videos)) < 2 * FOLDS:
         return fit_ridge(rows).expected(rows.features)
     expected = np.empty(len(rows))

@@ -7,8 +7,6 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from groundswell.boosting import Check, Sample, codes, grow
 from groundswell.calibration.scores import Floats, Tiers
@@ -53,6 +51,9 @@ def class_weights(tiers: Tiers) -> dict[int, float]:
 
 def fit_logistic(rows: Part, inverse_ridge: float) -> LogisticEstimator:
     """Return a multinomial logistic regression on standardised features, weighted by class, with a ridge penalty."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(rows.features)
     regression = LogisticRegression(C=inverse_ridge, solver="newton-cholesky", max_iter=100)
     with warnings.catch_warnings():

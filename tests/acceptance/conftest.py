@@ -10,6 +10,8 @@ import pytest
 from tests.acceptance.life import lived_at
 from tests.acceptance.process import Place, Server, made_up, report_outcomes, serving, write_export
 
+#: What is there is for the processes of the tests, and nothing for pytest to import.
+collect_ignore = ["users"]
 CRON = "a-cron-secret"
 API_KEY = "an-api-key"
 

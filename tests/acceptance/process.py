@@ -30,6 +30,7 @@ UNTIL = datetime(2025, 6, 1, tzinfo=UTC)
 #: A floor that the made-up videos pass with room to spare at any size, so that no test hangs on luck.
 EASY = {"GROUNDSWELL_ACCURACY_FLOOR": "0.35"}
 _SECONDS = 120.0
+_HERE = Path(__file__).parent
 _OURS = ("GROUNDSWELL_", "AWS_", "PG", "PYTHON", "COVERAGE")
 
 
@@ -49,6 +50,14 @@ class Answer:
         assert self.out.count("\n") == 1, "one JSON object, on one line"
         return body
 
+    def check(self, arguments: Sequence[str], code: int) -> None:
+        """Fail where a command exited otherwise, or without the words that belong to it."""
+        assert self.code == code, f"{arguments} exited {self.code}\n{self.out}\n{self.err}"
+        assert "Traceback" not in self.err, self.err
+        if code == 1:
+            assert "error: " in self.err, self.err
+            assert "hint: " in self.err, self.err
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -64,11 +73,7 @@ class Place:
         process = self.start(*arguments, environment=environment)
         out, err = process.communicate(given, timeout=_SECONDS)
         answer = Answer(process.returncode, out.decode(), err.decode())
-        assert answer.code == code, f"{arguments} exited {answer.code}\n{answer.out}\n{answer.err}"
-        assert "Traceback" not in answer.err, answer.err
-        if code == 1:
-            assert "error: " in answer.err, answer.err
-            assert "hint: " in answer.err, answer.err
+        answer.check(arguments, code)
         return answer
 
     def json(
@@ -87,6 +92,26 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+
+    def type(self, *lines: Sequence[str], code: int = 0, environment: Mapping[str, str] | None = None) -> list[Answer]:
+        """Run commands in one process, where none is about the process: most of a short one is its start.
+
+        Each begins as `run` does, and must come with the exit code.
+        """
+        done = subprocess.run(
+            [sys.executable, "-P", str(_HERE / "typist.py")],
+            input=json.dumps([[list(line), dict(environment or {})] for line in lines]).encode(),
+            cwd=self.folder,
+            env=shell_environment(self.environment),
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr.decode()
+        answers = [Answer(*found) for found in json.loads(done.stdout)]
+        for line, answer in zip(lines, answers, strict=True):
+            answer.check(line, code)
+        return answers
 
     def predict(self, **environment: str) -> dict[str, Any]:
         """Return the one prediction of VIDEO."""
@@ -312,7 +337,8 @@ def shell_environment(given: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_OURS) and name not in {"DATABASE_URL", "CRON_SECRET"}
     }
-    own = {"OMP_NUM_THREADS": "1", "GROUNDSWELL_BOOTSTRAP": "100", "PYTHONWARNINGS": "error", "PYTHONUTF8": "1"}
+    python = {"PYTHONWARNINGS": "error", "PYTHONUTF8": "1", "PYTHONPATH": str(_HERE / "users")}
+    own = {"OMP_NUM_THREADS": "1", "GROUNDSWELL_BOOTSTRAP": "100", **python}
     return {**inherited, **own, **given}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -19,7 +18,7 @@ import typer
 
 from groundswell import __version__
 from groundswell.cli import app
-from tests.acceptance.process import VIDEO, Place, expire_lease, made_up, write_export
+from tests.acceptance.process import VIDEO, Place, expire_lease, made_up, shell_environment, write_export
 
 HEAVY = ("polars", "sklearn", "lightgbm", "fastapi", "sqlalchemy", "scipy", "numpy", "uvicorn")
 
@@ -42,8 +41,7 @@ def request_file(place: Place) -> str:
 
 
 def test_every_command_answers_in_words_and_in_one_json_object(own: Place) -> None:
-    said = {}
-    for arguments in (
+    lines = (
         ("ingest", "export.jsonl"),
         ("baseline",),
         ("extract",),
@@ -65,9 +63,10 @@ def test_every_command_answers_in_words_and_in_one_json_object(own: Place) -> No
         ("db", "check"),
         ("doctor",),
         ("schedule",),
-    ):
-        name = " ".join(argument for argument in arguments if argument.isalpha() or argument.startswith("-"))
-        said[name] = (own.run(*arguments).out, own.json(*arguments))
+    )
+    answers = own.type(*((*line, *form) for line in lines for form in ((), ("--json",))))
+    names = [" ".join(word for word in line if word.isalpha() or word.startswith("-")) for line in lines]
+    said = {name: (answers[2 * n].out, answers[2 * n + 1].body) for n, name in enumerate(names)}
     elsewhere = {"demo", "serve", "replay", "alerts test", "db backup"}
     assert {name.removesuffix(" --dry-run") for name in said} == {" ".join(c) for c in COMMANDS} - elsewhere
     for name, (words, body) in said.items():
@@ -112,23 +111,17 @@ def check_words(retrain_words: str, retrained: dict[str, Any], audit_words: str,
     assert audited["plattReason"] in audit_words
 
 
-@pytest.mark.parametrize("command", [(), ("models",), ("calibrations",), ("db",), *COMMANDS], ids=" ".join)
-def test_help_names_every_option(command: tuple[str, ...]) -> None:
-    known = typer.main.get_command(app)
-    for name in command:
-        known = known.commands[name]  # type: ignore[attr-defined]
-    # One process for all of them would do, but this is what people type.
-    told = subprocess.run(
-        [sys.executable, "-m", "groundswell", *command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert told.stderr == ""
-    assert "Usage" in told.stdout
-    for option in re.findall(r"--[a-z-]+", " ".join(opt for param in known.params for opt in param.opts)):
-        assert option in told.stdout
+def test_help_names_every_option(place: Place) -> None:
+    asked = ((), ("models",), ("calibrations",), ("db",), ("alerts",), *COMMANDS)
+    answers = place.type(*((*command, "--help") for command in asked), environment={"COLUMNS": "200"})
+    for command, told in zip(asked, answers, strict=True):
+        known = typer.main.get_command(app)
+        for name in command:
+            known = known.commands[name]  # type: ignore[attr-defined]
+        assert told.err == "", command
+        assert "Usage" in told.out, command
+        for option in re.findall(r"--[a-z-]+", " ".join(opt for param in known.params for opt in param.opts)):
+            assert option in told.out, command
 
 
 @pytest.mark.parametrize(
@@ -145,13 +138,30 @@ def test_help_comes_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).returncode == 0
 
 
+def test_predicting_loads_nothing_that_only_training_needs(own: Place) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['groundswell', 'predict', {request_file(own)!r}]\n"
+        "from groundswell.cli import main\n"
+        "main()\n"
+        "assert 'lightgbm' in sys.modules\n"
+        "loaded = {'sklearn', 'pandas', 'matplotlib', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    environment = shell_environment(own.environment)
+    del environment["PYTHONPATH"]  # which would keep pandas away
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=own.folder, env=environment, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr.decode()
+
+
 def test_version(place: Place) -> None:
     assert place.run("--version").out == f"{__version__}\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_wrong_usage_exits_2_and_touches_nothing(place: Place) -> None:
+    lines = (
         ("retrain", "--window", "2h"),
         ("predict", "--window", "2h"),
         ("models", "rollback", "--window", "2h"),
@@ -161,25 +171,27 @@ def test_version(place: Place) -> None:
         ("models", "nothing"),
         ("retrain", "--as-of", "yesterday"),
         ("retrain", "--as-of", "2999-01-01"),
+        ("recalibrate", "--window", "12h"),
+        ("calibrations", "restore", "-1"),
+        ("calibrations", "restore", "first"),
+        ("calibrations", "restore"),
+        ("calibrations",),
+        ("harvest", "--window", "publish"),
         ("audit", "--since-days", "0"),
         ("ingest",),
         ("demo", "--rows", "5"),
         ("serve", "--port", "70000"),
         ("forecast",),
         ("retrain", "--no-such-option"),
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_exits_2_and_touches_nothing(arguments: tuple[str, ...], place: Place) -> None:
-    answer = place.run(*arguments, code=2)
-    assert answer.out == ""
-    assert "Usage" in answer.err
+    )
+    for line, answer in zip(lines, place.type(*lines, code=2), strict=True):
+        assert "Usage" in (answer.out if line == ("calibrations",) else answer.err), line
+        assert answer.out == "" or line == ("calibrations",), line
     assert list(place.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "hint"),
-    [
+def test_what_cannot_be_done_exits_1_with_error_and_hint(place: Place) -> None:
+    cases = (
         (("ingest", "absent.jsonl"), "absent.jsonl does not exist", "path"),
         (("baseline",), "There are no stored videos", "groundswell ingest"),
         (("extract",), "There are no stored videos", "groundswell ingest"),
@@ -188,17 +200,13 @@ def test_wrong_usage_exits_2_and_touches_nothing(arguments: tuple[str, ...], pla
         (("models", "show", "7"), "no model version 7", "models list"),
         (("models", "promote", "7"), "no model version 7", "models list"),
         (("models", "rollback"), "no champion of observed before", "models list"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_what_cannot_be_done_exits_1_with_error_and_hint(
-    arguments: tuple[str, ...], error: str, hint: str, place: Place
-) -> None:
-    answer = place.run(*arguments, "--json", code=1)
-    assert error in answer.body["error"]
-    assert hint in answer.body["hint"]
-    assert f"error: {answer.body['error']}" in answer.err
-    assert f"hint: {answer.body['hint']}" in answer.err
+    )
+    answers = place.type(*((*line, "--json") for line, _, _ in cases), code=1)
+    for (line, error, hint), answer in zip(cases, answers, strict=True):
+        assert error in answer.body["error"], line
+        assert hint in answer.body["hint"], line
+        assert f"error: {answer.body['error']}" in answer.err, line
+        assert f"hint: {answer.body['hint']}" in answer.err, line
 
 
 def test_no_champion_says_what_to_run(place: Place) -> None:

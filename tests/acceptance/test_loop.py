@@ -353,42 +353,18 @@ def test_an_audit_that_was_edited_is_found_out(own: Place) -> None:
     assert answer.body["ledger"] != "verified"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "hint"),
-    [
+def test_what_cannot_be_done_exits_1_with_error_and_hint(own: Place) -> None:
+    cases = (
         (("recalibrate",), "No model serves the window 'observed' yet", "groundswell retrain"),
         (("recalibrate", "--window", "24h"), "No model serves the window '24h' yet", "retrain"),
         (("calibrations", "restore", "7"), "There is no calibration 7", "calibrations list"),
         (("audit", "--html", "old.parquet/audit.html"), "old.parquet/audit.html cannot be written", "--html"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_what_cannot_be_done_exits_1_with_error_and_hint(
-    arguments: tuple[str, ...], error: str, hint: str, own: Place
-) -> None:
-    answer = own.run(*arguments, "--json", code=1)
-    assert error in answer.body["error"]
-    assert hint in answer.err.split("hint: ")[1]
+    )
+    answers = own.type(*((*line, "--json") for line, _, _ in cases), code=1)
+    for (line, error, hint), answer in zip(cases, answers, strict=True):
+        assert error in answer.body["error"], line
+        assert hint in answer.err.split("hint: ")[1], line
     verify(own)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("recalibrate", "--window", "12h"),
-        ("calibrations", "restore", "-1"),
-        ("calibrations", "restore", "first"),
-        ("calibrations", "restore"),
-        ("calibrations",),
-        ("harvest", "--window", "publish"),
-        ("audit", "--since-days", "0"),
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_exits_2_and_touches_nothing(arguments: tuple[str, ...], place: Place) -> None:
-    answer = place.run(*arguments, code=2)
-    assert "Usage" in answer.err + answer.out
-    assert list(place.folder.iterdir()) == []
 
 
 @pytest.mark.slow

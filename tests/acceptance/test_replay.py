@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from groundswell import printing_loop
 from tests.acceptance.process import Place
 from tests.made_up_forecast import AS_OF, EASY, MadeUp, iso, made_up
 
@@ -99,8 +100,8 @@ def test_a_replay_leaves_no_database(exported: Place, replayed: dict[str, Any]) 
     assert not (exported.folder / "groundswell-data").exists()
 
 
-def test_a_replay_reads_well_on_a_terminal(exported: Place, replayed: dict[str, Any]) -> None:
-    said = exported.run("replay", *EXPORTS, *OPTIONS).out
+def test_a_replay_reads_well_on_a_terminal(replayed: dict[str, Any]) -> None:
+    said = printing_loop.replay(replayed)
     assert "RPS living" in said
     assert "in the 80% range" in said
     for month in replayed["months"]:

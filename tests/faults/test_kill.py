@@ -19,7 +19,7 @@ from tests.acceptance.process import UNTIL, VIDEO, Place, expire_lease, made_up,
 #: Where a run is when it is killed: this long after it has said so, at most.
 #: A run says `Gate` just before it publishes; artifacts, transaction and report take some 30 ms from there.
 MOMENTS = {
-    "start": (None, 2.5),
+    "start": (None, 1.5),
     "training": (b"Class weights", 0.6),
     "gate": (b"G1 ", 0.02),
     "publish": (b"Gate: promote", 0.04),

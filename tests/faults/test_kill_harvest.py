@@ -15,7 +15,7 @@ from tests.acceptance.life import lived_at
 from tests.acceptance.process import Place, expire_lease
 
 #: A harvest of these predictions takes about so long from its first word to its last, starting up included.
-LONGEST_SECONDS = 2.0
+LONGEST_SECONDS = 1.0
 GROUPS = (1, 2, 3)
 KILLS = 5
 
@@ -69,7 +69,7 @@ def test_a_killed_harvest_writes_nothing_twice_and_the_next_completes(
     chance = random.Random(group)
     killed, before = 0, 0
     for number in range(KILLS):
-        killed += kill_a_harvest(place, None if number % 2 else chance.uniform(0.3, LONGEST_SECONDS))
+        killed += kill_a_harvest(place, None if number % 2 else chance.uniform(0.2, LONGEST_SECONDS))
         after = written(place)
         assert before <= after <= expected
         before = after

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.stats import norm, t
+import scipy
 
 from groundswell.calibration.grouped import bin_sums, cells
 from groundswell.calibration.metrics import bin_of
@@ -52,12 +52,12 @@ def reliability_curve(
     held = np.maximum(sums.count, 1)
     mean, share = sums.predicted / held, sums.actual / held
     if are_hits(actual):
-        quantile, rows = np.full(bins, norm.ppf(0.975)), held
+        quantile, rows = np.full(bins, scipy.stats.norm.ppf(0.975)), held
         expected = _made_up(predicted, held, draws, seed, bins)
     else:
         variance = np.maximum(sums.actual_variance(), 1e-12)
         # One row's weight of the variance comes from the other bins, so a bin of one row has a degree of freedom too.
-        quantile, rows = t.ppf(0.975, held), np.maximum(held, held * share * (1 - share) / variance)
+        quantile, rows = scipy.stats.t.ppf(0.975, held), np.maximum(held, held * share * (1 - share) / variance)
         expected = np.clip(mean + np.array([[-1.0], [1.0]]) * quantile * sums.error(), 0, 1)
     found = wilson(share, rows, quantile)
     return tuple(

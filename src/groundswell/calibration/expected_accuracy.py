@@ -10,13 +10,13 @@ performance", ICLR 2022, on where it fails.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from groundswell.calibration.intervals import Clusters, clustered_estimate
 from groundswell.calibration.scores import Floats, Tiers, likeliest
 from groundswell.records import Estimate
 
-_REACH = float(norm.ppf(0.975))
+_REACH = float(ndtri(0.975))
 
 
 def expected_accuracy(probabilities: Floats, gap: Estimate | None = None) -> Estimate:

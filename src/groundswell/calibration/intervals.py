@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
-from scipy.stats import t as student
+import scipy
 
 from groundswell.calibration.scores import Floats
 from groundswell.records import Estimate
@@ -100,7 +99,7 @@ def share_of(hits: int, rows: int) -> Estimate:
     >>> found.value, round(found.low, 2), round(found.high, 2), found.n
     (0.8, 0.49, 0.94, 10)
     """
-    interval = binomtest(hits, rows).proportion_ci(method="wilson")
+    interval = scipy.stats.binomtest(hits, rows).proportion_ci(method="wilson")
     return Estimate(hits / rows, float(interval.low), float(interval.high), rows)
 
 
@@ -136,7 +135,7 @@ def clustered_estimate(values: Floats, clusters: Clusters) -> Estimate:
     mean, error, freedom = clustered_mean(values, clusters)
     if not np.isfinite(error):
         return Estimate(mean, None, None, len(values))
-    reach = float(student.ppf(0.975, freedom)) * error
+    reach = float(scipy.stats.t.ppf(0.975, freedom)) * error
     return Estimate(mean, mean - reach, mean + reach, len(values))
 
 

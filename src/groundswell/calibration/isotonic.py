@@ -11,7 +11,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from groundswell.calibration.scores import Floats, Tiers
 
@@ -72,6 +71,8 @@ def _curve(content: dict[str, Any]) -> Curve:
 
 def fit_isotonic(probabilities: Floats, tiers: Tiers) -> IsotonicTiers:
     """Return the isotonic regression of each tier on its chance; no possible tier will be given less than 1/(n + 5)."""
+    from sklearn.isotonic import IsotonicRegression
+
     curves = []
     for tier in range(_TIERS):
         fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(probabilities[:, tier], tiers == tier + 1)

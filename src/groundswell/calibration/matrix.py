@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+import scipy
 from scipy.special import softmax
 
 from groundswell.calibration.scores import Floats, Tiers
@@ -151,7 +151,7 @@ def _fit(
     free = np.hstack([weights, np.ones((_TIERS, 1), dtype=bool)])
     start = np.where(probabilities > 0, logs / t, _IMPOSSIBLE)
     loss = PenalisedLoss(start, np.hstack([logs - mean, np.ones((len(logs), 1))]), tiers, free)
-    found = minimize(
+    found = scipy.optimize.minimize(
         loss,
         np.zeros(int(free.sum())),
         jac=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import scipy
 from scipy.special import logit
-from scipy.stats import norm
 
 from groundswell.calibration.grouped import SMALLEST_SHARE, BinSums, Integers, bin_sums, rounded
 from groundswell.calibration.metrics import bin_of
@@ -158,7 +158,7 @@ def debiased_gap(gap: Floats, error: Floats) -> Floats:
     [-0.193, 0.3]
     """
     z = np.minimum(np.abs(gap) / np.maximum(error, 1e-300), 40.0)
-    added = error * (2 * norm.pdf(z) - 2 * z * norm.sf(z))
+    added = error * (2 * scipy.stats.norm.pdf(z) - 2 * z * scipy.stats.norm.sf(z))
     return np.asarray(np.abs(gap) - _WHOLE_NOISE * added)
 
 

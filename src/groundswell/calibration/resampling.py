@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from groundswell.calibration.grouped import BinSums, Cells, Integers, bin_sums, cells
 from groundswell.calibration.metrics import bin_of
@@ -207,8 +207,8 @@ def _units(residual: Floats, member: Integers, unit: Integers, independent: int,
         weights = (residual**2, residual, None)
         return Units(None, *(np.diag(np.bincount(member, weights=each, minlength=bins) * 1.0) for each in weights))
     shape = (independent, bins)
-    summed = sparse.csr_array((residual, (unit, member)), shape=shape)
-    rows = sparse.csr_array((np.ones(len(unit)), (unit, member)), shape=shape)
+    summed = scipy.sparse.csr_array((residual, (unit, member)), shape=shape)
+    rows = scipy.sparse.csr_array((np.ones(len(unit)), (unit, member)), shape=shape)
     products = ((summed.T @ summed), (summed.T @ rows), (rows.T @ rows))
     return Units(summed.toarray() if independent <= _MOST_FLIPPED else None, *(each.toarray() for each in products))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
-from scipy.optimize import brentq
+import scipy
 from scipy.special import expit, logit
 
 from groundswell.calibration.grouped import Grouped, Integers, grouped, rounded, summed, together
@@ -382,7 +382,7 @@ def _prior_variance(found: Floats, errors: Floats) -> float:
 
     if excess(0.0) <= 0:
         return 0.0
-    return float(brentq(excess, 0.0, float((found**2).sum()) + 1.0))
+    return float(scipy.optimize.brentq(excess, 0.0, float((found**2).sum()) + 1.0))
 
 
 def _log_odds(p: Floats) -> Floats:

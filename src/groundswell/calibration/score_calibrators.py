@@ -9,7 +9,6 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 from groundswell.calibration.grouped import SMALLEST_SHARE, Grouped
 from groundswell.calibration.platt import Platt, fit_grouped, newton
@@ -164,6 +163,8 @@ def fit_beta(pairs: Grouped) -> Beta | str:
 
 def fit_isotonic(pairs: Grouped) -> Isotonic | str:
     """Return the best rising fit, clipped at 1/(n + 2) from 0 and 1 since none of n pairs can speak of less."""
+    from sklearn.isotonic import IsotonicRegression
+
     edge = 1 / (float(pairs.count.sum()) + 2)
     found = IsotonicRegression(y_min=edge, y_max=1 - edge, out_of_bounds="clip")
     found.fit(pairs.x, pairs.total / pairs.count, sample_weight=pairs.count)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 
 from groundswell.calibration.scores import SMALLEST_PROBABILITY, Floats, Tiers, log_loss
 
@@ -58,5 +58,5 @@ def fit_temperature(probabilities: Floats, tiers: Tiers) -> Temperature:
     def loss(log_t: float) -> float:
         return float(log_loss(Temperature(float(np.exp(log_t))).apply(probabilities), tiers).mean())
 
-    found = minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded", options={"xatol": 1e-6})
+    found = scipy.optimize.minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded", options={"xatol": 1e-6})
     return Temperature(float(np.exp(found.x)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from groundswell.boosting_library import load_lightgbm
 from groundswell.calibration.scores import Floats
 
 #: From this many rows on a second thread pays: waking it costs more than the trees of a few rows do.
@@ -17,9 +18,7 @@ _MANY_ROWS = 1_000
 @lru_cache(maxsize=64)
 def booster_of(text: str) -> Any:
     """Return LightGBM's form of the text."""
-    import lightgbm
-
-    return lightgbm.Booster(model_str=text)
+    return load_lightgbm().Booster(model_str=text)
 
 
 def output(text: str, features: Floats) -> Floats:
@@ -35,8 +34,6 @@ def rounds_of(text: str, trees_a_round: int = 1) -> int:
 
 def check_booster(text: str, features: int, trees_a_round: int) -> str:
     """Return the text of a booster that can be read; raises ValueError where it is cut off or is for other rows."""
-    from lightgbm.basic import LightGBMError
-
     # LightGBM may end the whole process over a text that breaks off: all that its header promises must be there.
     sizes, start = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE), text.find("\n\nTree=0\n") + 2
     rest = text[start + sum(map(int, sizes[1].split())) :] if sizes else ""
@@ -45,7 +42,7 @@ def check_booster(text: str, features: int, trees_a_round: int) -> str:
     try:
         booster = booster_of(text)
         found = (booster.num_feature(), booster.num_model_per_iteration())
-    except LightGBMError as error:
+    except load_lightgbm().basic.LightGBMError as error:
         raise ValueError(str(error)) from None
     if found != (features, trees_a_round):
         raise ValueError(f"the booster is for {found[0]} features and {found[1]} tiers")

@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, false_discovery_control, norm, t
+import scipy
+from scipy.special import ndtri
 
 from groundswell.calibration.intervals import Clusters, clustered_mean
 from groundswell.calibration.scores import Floats
@@ -34,7 +35,7 @@ _SMOOTHING = 0.5
 _VIEW_LEVELS = (0.2, 0.4, 0.6, 0.8)
 #: How far the share of outcomes at or below a cut-point must have moved to matter.
 LEAST_MOVE = 0.05
-_REACH = float(norm.ppf(0.975))
+_REACH = float(ndtri(0.975))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def stability_index(trained: Floats, trained_rows: float, now: Floats, rows: flo
     reach = _REACH * float(np.sqrt(variance + 2 * freedom * scale**2))
     value = psi - freedom * scale
     low, middle, high = np.maximum([value - reach, value, value + reach], 0.0).tolist()
-    return Estimate(middle, low, high, round(rows)), float(chi2.sf(psi / scale, freedom))
+    return Estimate(middle, low, high, round(rows)), float(scipy.stats.chi2.sf(psi / scale, freedom))
 
 
 def _smoothed(shares: Floats, rows: float) -> Floats:
@@ -187,7 +188,7 @@ def _shifts(trained: Sequence[FeatureReference], columns: Sequence[int], period:
         _measured(feature, period.values[:, column], of) for feature, column in zip(trained, columns, strict=True)
     ]
     told = [row for row in measured if not isinstance(row, str)]
-    adjusted = iter(false_discovery_control([row.p_value for row in told]).tolist() if told else [])
+    adjusted = iter(scipy.stats.false_discovery_control([row.p_value for row in told]).tolist() if told else [])
     return [row if isinstance(row, str) else _judged(row, next(adjusted)) for row in measured]
 
 
@@ -304,7 +305,7 @@ def _moved(point: CutPointDrift, values: Floats, ordered: Floats, rows: Clusters
 def _interval(inside: npt.NDArray[np.bool_], rows: Clusters, more: float = 0.0) -> tuple[float, float, float]:
     """Return the share with its 95 % interval over creators; `more` is variance from elsewhere."""
     mean, error, freedom = clustered_mean(inside.astype(np.float64), rows)
-    reach = float(t.ppf(0.975, freedom)) * float(np.hypot(error, np.sqrt(more)))
+    reach = float(scipy.stats.t.ppf(0.975, freedom)) * float(np.hypot(error, np.sqrt(more)))
     return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Where the workers of this server keep their metrics, so that each can tell those of all; prometheus-client's name.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: A worker that says nothing for so long is replaced. A retrain on all cores may well keep it silent for seconds.
-_HUNG_SECONDS = 60
+_HUNG_SECONDS = 20
 
 
 def serve(settings: Settings, host: str, port: int, listening: Callable[[str], None], scheduler: bool = False) -> None:

@@ -1,0 +1,1 @@
+"""The commands: each a face of a function that can be called without it."""
