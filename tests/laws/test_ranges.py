@@ -50,6 +50,16 @@ def test_mass_before_equals_its_loop(probabilities: Floats) -> None:
 
 @law
 @given(stated, st.floats(-0.5, 1.5))
+def test_a_row_alone_has_the_range_that_it_has_among_others(probabilities: Floats, mass: float) -> None:
+    many = np.tile(probabilities, (8, 1))
+    alone = [Reach(mass).ranges(row[None, :])[0] for row in probabilities]
+    assert np.array_equal(Reach(mass).ranges(many)[: len(probabilities)], alone)
+    at_a_tie = Reach(float(mass_before(probabilities).max()))
+    assert np.array_equal(at_a_tie.ranges(many)[:1], at_a_tie.ranges(probabilities[:1]))
+
+
+@law
+@given(stated, st.floats(-0.5, 1.5))
 def test_a_range_is_what_its_loop_gives_and_holds_the_likeliest_tier(probabilities: Floats, mass: float) -> None:
     ranges = Reach(mass).ranges(probabilities)
     found = likeliest(probabilities)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groundswell.predictor.units import shown
-from groundswell.predictor.unlike import unlike
+from groundswell.predictor.unlike import Unlike
 from groundswell.records import Window
 from groundswell.reference import Reference, reference_of
 from groundswell.stages import features
@@ -29,7 +29,7 @@ def test_what_no_training_video_was_is_told() -> None:
     reference, values = trained(1.0)
     row = values[:2].copy()
     row[1, FOLLOWERS] = 0.0
-    like, odd = unlike(reference, OBSERVED, row)
+    like, odd = Unlike(reference, OBSERVED).told(row)
     assert like is None
     assert odd is not None
     assert "whether the creator's followers are known" in odd
@@ -40,16 +40,16 @@ def test_what_some_training_videos_were_is_not(share: float, told: bool) -> None
     reference, values = trained(share)
     row = values[:1].copy()
     row[0, FOLLOWERS] = 0.0
-    assert (unlike(reference, OBSERVED, row)[0] is not None) is told
+    assert (Unlike(reference, OBSERVED).told(row)[0] is not None) is told
 
 
 def test_every_training_video_is_like_the_others() -> None:
     reference, values = trained(0.5)
-    assert unlike(reference, OBSERVED, values) == [None] * len(values)
+    assert Unlike(reference, OBSERVED).told(values) == [None] * len(values)
 
 
 def test_a_model_of_the_first_release_cannot_tell() -> None:
-    assert unlike(None, OBSERVED, np.zeros((2, len(NAMES)))) == [None, None]
+    assert Unlike(None, OBSERVED).told(np.zeros((2, len(NAMES)))) == [None, None]
 
 
 def test_every_unit_of_observed_is_in_words() -> None:

@@ -22,7 +22,7 @@ from groundswell.model import Model, model_from_bytes
 from groundswell.predictor.asked import Asked, ask
 from groundswell.predictor.reasons import Reason, explain
 from groundswell.predictor.requested import NO_ID, REQUEST_FIELDS, Refusal
-from groundswell.predictor.unlike import unlike
+from groundswell.predictor.unlike import Unlike
 from groundswell.records import CalibrationVersion, Window, as_json
 from groundswell.stages import features
 from groundswell.stages.maturity import LabelAge
@@ -85,11 +85,15 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Champion:
-    """What serves a window: the registry's word, the model that was loaded for it, and what corrects its scores."""
+    """What serves a window: the registry's word, the model that was loaded for it, and what corrects its scores.
+
+    `unlike` tells of videos in what they are unlike all that the model learnt from.
+    """
 
     serving: registry.Serving
     model: Model
     calibration: ScoreCalibration | None
+    unlike: Unlike
 
 
 class Predictor:
@@ -227,8 +231,9 @@ class Predictor:
 
     def _serve(self, window: Window, serving: registry.Serving, model: Model) -> Champion:
         calibration = score_calibration_of(serving.calibration) if serving.calibration else None
+        unlike = Unlike(model.reference, features.of_window(window))
         # One assignment: a request sees the champion before or the one after, never half of one.
-        champion = self._champions[window] = Champion(serving, model, calibration)
+        champion = self._champions[window] = Champion(serving, model, calibration, unlike)
         return champion
 
 
@@ -265,7 +270,7 @@ def predictions_of(champion: Champion, asked: Asked, told: Sequence[tuple[Reason
         plain.tolist(),
         calibrated.tolist(),
         repeat(None) if told is None else told,
-        unlike(model.reference, features.of_window(model.window), asked.values),
+        champion.unlike.told(asked.values),
         strict=False,  # what is repeated has no end
     )
     return [
