@@ -339,9 +339,10 @@ def _engine(url: URL) -> sa.Engine:
             json_serializer=tables.json_text,
             connect_args={"connect_timeout": _CONNECT_SECONDS, "options": "-c timezone=UTC", **_KEEPALIVE},
         )
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}).execution_options(
-        schema_translate_map={tables.SCHEMA: None}
-    )
+    # The connection used last goes first: what another one has written empties the pages that a connection keeps.
+    engine = sa.create_engine(
+        url, poolclass=sa.QueuePool, pool_use_lifo=True, connect_args={"timeout": _BUSY_SECONDS}
+    ).execution_options(schema_translate_map={tables.SCHEMA: None})
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin)
     return engine
