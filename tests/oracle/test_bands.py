@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 
-from groundswell.calibration.bands import ReliabilityBand, reliability_curve, wilson
-from groundswell.calibration.intervals import share_of
+from groundswell.calibration.bands import ReliabilityBand, reliability_curve
+from groundswell.calibration.intervals import share_of, wilson
 from groundswell.calibration.reliability import reliability_bins
 from groundswell.calibration.scores import Floats
 
@@ -28,11 +29,16 @@ def test_the_bins_are_those_of_the_ece(kind: str) -> None:
             assert getattr(ours, name) == pytest.approx(getattr(plain, name))
 
 
-@pytest.mark.parametrize("hits", range(11))
-def test_wilson_equals_scipy(hits: int) -> None:
-    ours = wilson(np.array([hits / 10]), np.array([10.0]), np.array([1.959963985]))
-    theirs = share_of(hits, 10)
-    assert ours[:, 0] == pytest.approx([theirs.low, theirs.high])
+@pytest.mark.parametrize("rows", [1, 10, 4_000])
+@pytest.mark.parametrize("tenths", range(11))
+def test_wilson_equals_scipy(tenths: int, rows: int) -> None:
+    hits = tenths * rows // 10
+    theirs = scipy.stats.binomtest(hits, rows).proportion_ci(method="wilson")
+    ours = wilson(np.array([hits / rows]), np.array([float(rows)]), np.array([1.959963985]))
+    assert ours[:, 0] == pytest.approx([theirs.low, theirs.high], abs=1e-9)
+    told = share_of(hits, rows)
+    assert [told.low, told.high] == pytest.approx([theirs.low, theirs.high], abs=1e-12)
+    assert told.n == rows
 
 
 def inside(band: ReliabilityBand, name: str, value: float) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import scipy
+from scipy.special import ndtri, stdtrit
 
 from groundswell.calibration.grouped import bin_sums, cells
+from groundswell.calibration.intervals import wilson
 from groundswell.calibration.metrics import bin_of
 from groundswell.calibration.reliability import BINS
 from groundswell.calibration.resampling import Coins, are_hits
@@ -52,12 +53,12 @@ def reliability_curve(
     held = np.maximum(sums.count, 1)
     mean, share = sums.predicted / held, sums.actual / held
     if are_hits(actual):
-        quantile, rows = np.full(bins, scipy.stats.norm.ppf(0.975)), held
+        quantile, rows = np.full(bins, ndtri(0.975)), held
         expected = _made_up(predicted, held, draws, seed, bins)
     else:
         variance = np.maximum(sums.actual_variance(), 1e-12)
         # One row's weight of the variance comes from the other bins, so a bin of one row has a degree of freedom too.
-        quantile, rows = scipy.stats.t.ppf(0.975, held), np.maximum(held, held * share * (1 - share) / variance)
+        quantile, rows = stdtrit(held, 0.975), np.maximum(held, held * share * (1 - share) / variance)
         expected = np.clip(mean + np.array([[-1.0], [1.0]]) * quantile * sums.error(), 0, 1)
     found = wilson(share, rows, quantile)
     return tuple(
@@ -73,20 +74,6 @@ def reliability_curve(
         )
         for k in range(bins)
     )
-
-
-def wilson(share: Floats, rows: Floats, quantile: Floats) -> Floats:
-    """Return the score intervals of shares of so many rows, shape (2, shares): low and high.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-
-    >>> wilson(np.array([0.8]), np.array([10.0]), np.array([1.96])).round(2).tolist()
-    [[0.49], [0.94]]
-    """
-    pull = quantile**2 / rows
-    centre = (share + pull / 2) / (1 + pull)
-    half = quantile * np.sqrt(share * (1 - share) / rows + pull / (4 * rows)) / (1 + pull)
-    return np.asarray(np.clip([centre - half, centre + half], 0, 1))
 
 
 def _made_up(predicted: Floats, held: Floats, draws: int, seed: int, bins: int) -> Floats:

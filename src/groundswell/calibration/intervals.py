@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import scipy
+from scipy.special import ndtri, stdtrit
 
 from groundswell.calibration.scores import Floats
 from groundswell.records import Estimate
@@ -91,16 +91,28 @@ def _estimate(value: float, drawn: Floats, n: int) -> Estimate:
 
 
 def share_of(hits: int, rows: int) -> Estimate:
-    """Return a share with its 95 % score interval, for rows that are independent.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    """Return a share with its 95 % score interval (`wilson`), for rows that are independent.
 
     >>> found = share_of(8, 10)
     >>> found.value, round(found.low, 2), round(found.high, 2), found.n
     (0.8, 0.49, 0.94, 10)
     """
-    interval = scipy.stats.binomtest(hits, rows).proportion_ci(method="wilson")
-    return Estimate(hits / rows, float(interval.low), float(interval.high), rows)
+    low, high = wilson(np.array(hits / rows), np.array(rows), ndtri(0.975)).tolist()
+    return Estimate(hits / rows, low, high, rows)
+
+
+def wilson(share: Floats, rows: Floats, quantile: Floats) -> Floats:
+    """Return the score intervals of shares of so many rows, shape (2, shares): low and high.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+
+    >>> wilson(np.array([0.8]), np.array([10.0]), np.array([1.96])).round(2).tolist()
+    [[0.49], [0.94]]
+    """
+    pull = quantile**2 / rows
+    centre = (share + pull / 2) / (1 + pull)
+    half = quantile * np.sqrt(share * (1 - share) / rows + pull / (4 * rows)) / (1 + pull)
+    return np.asarray(np.clip([centre - half, centre + half], 0, 1))
 
 
 def clustered_mean(values: Floats, clusters: Clusters) -> tuple[float, float, float]:
@@ -135,7 +147,7 @@ def clustered_estimate(values: Floats, clusters: Clusters) -> Estimate:
     mean, error, freedom = clustered_mean(values, clusters)
     if not np.isfinite(error):
         return Estimate(mean, None, None, len(values))
-    reach = float(scipy.stats.t.ppf(0.975, freedom)) * error
+    reach = float(stdtrit(freedom, 0.975)) * error
     return Estimate(mean, mean - reach, mean + reach, len(values))
 
 

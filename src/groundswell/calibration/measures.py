@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import scipy
-from scipy.special import logit
+from scipy.special import logit, ndtr
 
 from groundswell.calibration.grouped import SMALLEST_SHARE, BinSums, Integers, bin_sums, rounded
 from groundswell.calibration.metrics import bin_of
@@ -158,7 +157,7 @@ def debiased_gap(gap: Floats, error: Floats) -> Floats:
     [-0.193, 0.3]
     """
     z = np.minimum(np.abs(gap) / np.maximum(error, 1e-300), 40.0)
-    added = error * (2 * scipy.stats.norm.pdf(z) - 2 * z * scipy.stats.norm.sf(z))
+    added = error * (2 * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) - 2 * z * ndtr(-z))
     return np.asarray(np.abs(gap) - _WHOLE_NOISE * added)
 
 

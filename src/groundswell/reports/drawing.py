@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,6 @@ from markupsafe import Markup
 _OPENING = re.compile(r"^<svg[^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
 #: Pictures that are kept, some 20 kB each: drawing one takes 40 ms, in which no other thread of Python runs.
 _KEPT = 512
-#: Seconds until the drawing machine is woken.
-_MOMENT = 0.5
 
 
 def drawn(spec: Mapping[str, Any], says: str) -> Markup:
@@ -30,19 +27,8 @@ def drawn(spec: Mapping[str, Any], says: str) -> Markup:
     return opening + Markup(inner)  # noqa: S704 - Vega has escaped what it was given
 
 
-@functools.cache
-def warm_soon() -> threading.Timer:
-    """Wake the drawing machine in a moment, once; return the thread that does.
-
-    It takes most of a second in which no other thread runs, so what is being answered is to be sent first.
-    """
-    timer = threading.Timer(_MOMENT, _warm)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
-def _warm() -> None:
+def warm_up() -> None:
+    """Draw a first picture, which takes most of a second in which no other thread runs; those after it are quick."""
     drawn({"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "point"}, "nothing")
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import scipy
-from scipy.special import ndtri
+from scipy.special import chdtrc, ndtri, stdtrit
 
 from groundswell.calibration.intervals import Clusters, clustered_mean
 from groundswell.calibration.scores import Floats
@@ -164,7 +164,7 @@ def stability_index(trained: Floats, trained_rows: float, now: Floats, rows: flo
     reach = _REACH * float(np.sqrt(variance + 2 * freedom * scale**2))
     value = psi - freedom * scale
     low, middle, high = np.maximum([value - reach, value, value + reach], 0.0).tolist()
-    return Estimate(middle, low, high, round(rows)), float(scipy.stats.chi2.sf(psi / scale, freedom))
+    return Estimate(middle, low, high, round(rows)), float(chdtrc(freedom, psi / scale))
 
 
 def _smoothed(shares: Floats, rows: float) -> Floats:
@@ -305,7 +305,7 @@ def _moved(point: CutPointDrift, values: Floats, ordered: Floats, rows: Clusters
 def _interval(inside: npt.NDArray[np.bool_], rows: Clusters, more: float = 0.0) -> tuple[float, float, float]:
     """Return the share with its 95 % interval over creators; `more` is variance from elsewhere."""
     mean, error, freedom = clustered_mean(inside.astype(np.float64), rows)
-    reach = float(scipy.stats.t.ppf(0.975, freedom)) * float(np.hypot(error, np.sqrt(more)))
+    reach = float(stdtrit(freedom, 0.975)) * float(np.hypot(error, np.sqrt(more)))
     return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import scipy
+from scipy.special import stdtr, stdtrit
 
 from groundswell.calibration.intervals import Clusters, clustered_mean
 from groundswell.calibration.scores import Floats
@@ -86,7 +86,7 @@ def compare(challenger: Scored, champion: Scored, clusters: Clusters, version: i
     if not same or len(challenger.rps) == 0:
         return Comparison(version, len(challenger.rps), 0, math.nan, math.nan, math.nan, same, math.nan, math.nan)
     delta, error, freedom = clustered_mean(challenger.rps - champion.rps, clusters)
-    reach = float(scipy.stats.t.ppf(CONFIDENCE, freedom)) * error if freedom else math.nan
+    reach = float(stdtrit(freedom, CONFIDENCE)) * error if freedom else math.nan
     return Comparison(
         champion=version,
         n=len(challenger.rps),
@@ -110,10 +110,10 @@ def promotion_chance(true_delta: float, error: float, freedom: float, margin: fl
     """
     if not freedom or math.isnan(error):
         return math.nan
-    reach = float(scipy.stats.t.ppf(CONFIDENCE, freedom)) * error
+    reach = float(stdtrit(freedom, CONFIDENCE)) * error
     if error == 0:
         return 1.0 if true_delta < margin else 0.0
-    return float(scipy.stats.t.cdf((margin - reach - true_delta) / error, freedom))
+    return float(stdtr(freedom, (margin - reach - true_delta) / error))
 
 
 def decide(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import scipy
+from scipy.special import stdtrit
 
 from groundswell.calibration.ceiling import ceiling_accuracy, explained_share
 from groundswell.calibration.intervals import Clusters, clustered_mean
@@ -60,7 +60,7 @@ def find_lift(rps: Floats, baselines: Mapping[str, Floats], clusters: Clusters) 
     delta, error, freedom = clustered_mean(rps - baselines[best], clusters)
     if not freedom or math.isnan(error):
         return best, Estimate(delta, None, None, len(rps)), math.nan
-    reach, one_sided = (float(scipy.stats.t.ppf(level, freedom)) * error for level in (0.975, 0.95))
+    reach, one_sided = (float(stdtrit(freedom, level)) * error for level in (0.975, 0.95))
     return best, Estimate(delta, delta - reach, delta + reach, len(rps)), delta + one_sided
 
 

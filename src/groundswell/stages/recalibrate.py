@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import scipy
+from scipy.special import stdtrit
 
 from groundswell.calibration.intervals import Clusters, clustered_mean, share_of
 from groundswell.calibration.ranges import PROMISED, Reach, conformal_reach
@@ -124,4 +124,4 @@ def _upper(differences: Floats, clusters: Clusters) -> tuple[float, float]:
     mean, error, freedom = clustered_mean(differences, clusters)
     if not np.isfinite(error):
         return mean, float("inf")
-    return mean, mean + float(scipy.stats.t.ppf(CONFIDENCE, freedom)) * error
+    return mean, mean + float(stdtrit(freedom, CONFIDENCE)) * error

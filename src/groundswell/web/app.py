@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import groundswell
+from groundswell.reports.drawing import warm_up
 from groundswell.scheduling.scheduler import Scheduler
 from groundswell.settings import Settings
 from groundswell.web import assets
@@ -33,6 +34,7 @@ def create_app(settings: Settings, scheduler: bool = False) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watch, state = app.state.watch, app.state.groundswell
+        warm_up()  # now, while nobody waits for an answer
         running = Scheduler(settings, state.context, watch.worker) if scheduler else None
         watch.start()
         if running:

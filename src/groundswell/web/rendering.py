@@ -15,7 +15,6 @@ from markupsafe import Markup
 import groundswell
 from groundswell.access import Role
 from groundswell.reports import reading, words
-from groundswell.reports.drawing import warm_soon
 from groundswell.reports.pages import LOADER, environment
 from groundswell.reports.parts import alarm_badge, finding
 from groundswell.reports.words import METRICS, Body
@@ -55,7 +54,6 @@ _STATUS_SIGNS = {"completed": "✓", "failed": "✗", "skipped": "–", "running
 
 def render(request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
     """Return the page of a template; `here` is the navigation's place that the request's path belongs to."""
-    warm_soon()  # whoever reads this page may open one with pictures next
     path, known = request.url.path, _known(request)
     here = next((one.path for one in PLACES if one.path != "/" and path.startswith(one.path)), "/")
     around = {
