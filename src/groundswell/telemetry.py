@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+#: Where the workers of one server keep their metrics, so that each can tell those of all; prometheus-client's name.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: Called with the name of a stage and how many seconds it took.
 Listener = Callable[[str, float], None]
 

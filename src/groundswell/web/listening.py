@@ -15,13 +15,12 @@ from uvicorn.supervisors import Multiprocess
 
 from groundswell.errors import GroundswellError
 from groundswell.settings import Settings
+from groundswell.telemetry import METRICS_FOLDER
 from groundswell.web.guard.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-#: Where the workers of this server keep their metrics, so that each can tell those of all; prometheus-client's name.
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: A worker that says nothing for so long is replaced. A retrain on all cores may well keep it silent for seconds.
 _HUNG_SECONDS = 20
 

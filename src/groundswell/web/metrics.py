@@ -26,7 +26,6 @@ from groundswell.jobs.context import Context
 from groundswell.predictor import Logbook
 from groundswell.scheduling.scheduler import leader
 from groundswell.store import alerts, listing, registry, runs, workers
-from groundswell.web.listening import METRICS_FOLDER
 from groundswell.web.state import State
 
 log = structlog.stdlib.get_logger("metrics")
@@ -81,7 +80,7 @@ class Metrics:
         """Return every metric in the text format of Prometheus; never raises, whatever the database does."""
         own = CollectorRegistry()
         own.register(self._stored)
-        folder = os.environ.get(METRICS_FOLDER)
+        folder = os.environ.get(telemetry.METRICS_FOLDER)
         if folder is None:
             return generate_latest(REGISTRY) + generate_latest(own)
         _forget_dead(Path(folder))
