@@ -52,12 +52,13 @@ _GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
         {"list": keeping.list_calibrations, "restore": keeping.restore_calibration},
     ),
     "db": (
-        "The database: create what is missing, migrate, check, back up.",
+        "The database: create what is missing, migrate, check, back up, restore.",
         {
             "init": keeping.init_database,
             "upgrade": keeping.upgrade_database,
             "check": keeping.check_database,
             "backup": keeping.back_up_database,
+            "restore": keeping.restore_database,
         },
     ),
     "alerts": ("Alerts: try whether they arrive.", {"test": keeping.try_alerts}),

@@ -25,6 +25,11 @@ def backup(body: Body) -> str:
     return f"{body['folder']}: the database and {body['artifacts']} artifacts, {body['bytes'] / 1e6:,.1f} MB"
 
 
+def restored(body: Body) -> str:
+    """Return what was put back."""
+    return f"The database is that of {body['folder']} again, with {body['artifacts']} artifacts."
+
+
 def alerts(body: Body) -> str:
     """Return of each channel whether it took the message."""
     return "\n".join(f"{'✓' if one['arrived'] else '✗'} {one['channel']}: {one['said']}" for one in body["channels"])

@@ -67,7 +67,7 @@ def test_every_command_answers_in_words_and_in_one_json_object(own: Place) -> No
     answers = own.type(*((*line, *form) for line in lines for form in ((), ("--json",))))
     names = [" ".join(word for word in line if word.isalpha() or word.startswith("-")) for line in lines]
     said = {name: (answers[2 * n].out, answers[2 * n + 1].body) for n, name in enumerate(names)}
-    elsewhere = {"demo", "serve", "replay", "alerts test", "db backup"}
+    elsewhere = {"demo", "serve", "replay", "alerts test", "db backup", "db restore"}
     assert {name.removesuffix(" --dry-run") for name in said} == {" ".join(c) for c in COMMANDS} - elsewhere
     for name, (words, body) in said.items():
         assert words.strip(), name
@@ -136,6 +136,16 @@ def test_help_comes_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
         f"sys.exit(sum(name in sys.modules for name in {HEAVY!r}))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).returncode == 0
+
+
+def test_a_restore_asks_first(own: Place) -> None:
+    made = own.json("db", "backup", "kept")
+    served = own.json("models", "list")
+    refused = own.run("db", "restore", "kept", code=1)
+    assert "--yes" in refused.err
+    assert own.json("db", "restore", "kept", "--yes")["artifacts"] == made["artifacts"] > 0
+    assert own.json("models", "list") == served
+    assert "again, with" in own.run("db", "restore", "kept", "--yes").out
 
 
 def test_predicting_loads_nothing_that_only_training_needs(own: Place) -> None:

@@ -14,6 +14,7 @@ from groundswell.commands.shared import (
     opened,
     settings_of_command,
 )
+from groundswell.errors import GroundswellError
 from groundswell.records import Window, as_json
 
 
@@ -112,6 +113,24 @@ def back_up_database(
 
     with opened() as context:
         printing.show(back_up(context, folder), json, view)
+
+
+def restore_database(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `groundswell db backup` has written.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, what was stored since may go.")] = False,
+    json: Json = False,
+) -> None:
+    """Put the embedded database back to a backup, while everything runs on; what was stored since is gone."""
+    from groundswell.jobs.backup import restore
+    from groundswell.printing_service import restored as view
+
+    if not yes:
+        raise GroundswellError(
+            "All that was stored since the backup would be gone.",
+            "Run `groundswell db backup ./before` first if it may be wanted, and then this again with --yes.",
+        )
+    with opened() as context:
+        printing.show(restore(context, folder), json, view)
 
 
 def try_alerts(json: Json = False) -> None:

@@ -1,9 +1,11 @@
-"""`db backup`: the embedded database as it stands at one moment, and every artifact it speaks of, in one folder."""
+"""`db backup` and `db restore`: the embedded database of one moment, and every artifact it speaks of, in one folder."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -11,6 +13,7 @@ from groundswell.errors import DatabaseError, GroundswellError
 from groundswell.jobs.context import Context
 from groundswell.store import tables
 from groundswell.store.artifacts import Artifacts
+from groundswell.store.database import is_newer
 
 DATABASE, ARTIFACTS = "groundswell.db", "artifacts"
 
@@ -27,24 +30,70 @@ def back_up(context: Context, folder: Path) -> dict[str, Any]:
     Artifacts are checked against their sha256 as they are copied. Raises BackupError, ArtifactError, and DatabaseError
     on a server, which has tools of its own for this.
     """
-    if context.database.is_postgres:
-        raise DatabaseError(
-            "A database on a server is backed up with its own tools.",
-            "Run `pg_dump --schema groundswell` for our tables, and copy the folder of GROUNDSWELL_ARTIFACTS_URL.",
-        )
+    _refuse_server(context)
     _make_empty(folder)
     # A copy by SQLite itself: whole, of one moment, and without what is being written.
-    connection = context.database.engine.raw_connection()
-    try:
+    with closing(context.database.engine.raw_connection()) as connection:
         connection.cursor().execute("vacuum into ?", (str(folder / DATABASE),))
-    finally:
-        connection.close()
-    copied = Artifacts(f"file://{(folder / ARTIFACTS).absolute()}")
     names = _artifacts(context)
-    for name in names:
-        copied.put(context.artifacts.get(name))
+    _copy(names, context.artifacts, _artifacts_of(folder))
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return {"folder": str(folder), "artifacts": len(names), "bytes": size}
+
+
+def restore(context: Context, folder: Path) -> dict[str, Any]:
+    """Return what was put back; whatever was stored since the backup was made is gone. Servers need not stop meanwhile.
+
+    SQLite itself writes the pages, in one transaction, into the file that is there: a file put in its place would be
+    joined with what the one before has left beside it. Raises BackupError where the folder holds no sound backup, and
+    then nothing is changed, ArtifactError, and DatabaseError on a server.
+    """
+    _refuse_server(context)
+    with closing(_opened(folder / DATABASE)) as source:
+        names = sorted({name for row in source.execute(_NAMES) for name in row})
+        _copy(names, _artifacts_of(folder), context.artifacts)
+        with closing(context.database.engine.raw_connection()) as target:
+            source.backup(cast("sqlite3.Connection", target.driver_connection))
+    context.database.prepare()
+    return {"folder": str(folder), "artifacts": len(names), "bytes": (folder / DATABASE).stat().st_size}
+
+
+_NAMES = "select artifact, training_rows from model_versions"
+_REVISION = "select version_num from groundswell_migrations"
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """Return a connection that only reads a backup; raises BackupError where it is none, or one of a later version."""
+    hint = "Name a folder that `groundswell db backup` has written."
+    try:
+        source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        found, (revision,) = source.execute("pragma quick_check").fetchone()[0], source.execute(_REVISION).fetchone()
+    except sqlite3.Error as error:
+        raise BackupError(f"There is no backup in {file.parent}: {error}.", hint) from None
+    if found != "ok":
+        raise BackupError(f"The backup in {file.parent} is damaged: {found}.", hint)
+    if is_newer(revision):
+        raise BackupError(
+            f"The backup in {file.parent} was made by a later version of groundswell.", "Install that version first."
+        )
+    return source
+
+
+def _refuse_server(context: Context) -> None:
+    if context.database.is_postgres:
+        raise DatabaseError(
+            "A database on a server is backed up and restored with its own tools.",
+            "Run `pg_dump --schema groundswell` for our tables, and copy the folder of GROUNDSWELL_ARTIFACTS_URL.",
+        )
+
+
+def _artifacts_of(folder: Path) -> Artifacts:
+    return Artifacts(f"file://{(folder / ARTIFACTS).absolute()}")
+
+
+def _copy(names: list[str], source: Artifacts, target: Artifacts) -> None:
+    for name in names:
+        target.put(source.get(name))
 
 
 def _make_empty(folder: Path) -> None:

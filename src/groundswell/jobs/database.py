@@ -23,22 +23,22 @@ def check(settings: Settings) -> dict[str, Any]:
     """Return the state of the database as it is, changing nothing; raises DatabaseError if it cannot be reached."""
     database = Database(settings.resolved_database_url)
     try:
-        return _state(database)
+        return _state(database, database.damage() if database.exists else None)
     finally:
         database.dispose()
 
 
-def _state(database: Database) -> dict[str, Any]:
+def _state(database: Database, damage: str | None = None) -> dict[str, Any]:
     revision = database.revision() if database.exists else None
     missing = database.missing_columns() if revision else {}
-    ready = revision == HEAD and not missing
+    ready = revision == HEAD and not missing and damage is None
     return {
         "status": "ready" if ready else "not_ready",
         "database": database.masked_url,
         "revision": revision,
         "needed": HEAD,
         "missingColumns": missing,
-        "hint": _hint(revision, missing),
+        "hint": _hint(revision, missing) if damage is None else f"{damage} Run `groundswell db restore FOLDER`.",
     }
 
 

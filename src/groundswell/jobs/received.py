@@ -78,7 +78,8 @@ def _taken_in(context: Context, delivery: Delivery) -> dict[str, Any]:
         hint = {"hint": error.hint} if isinstance(error, GroundswellError) else {}
         _tell(context, {"status": "failed", "error": said} | hint)
         raise
-    _tell(context, {"status": "completed"})
+    if report["read"]:
+        _tell(context, {"status": "completed"})
     return report
 
 

@@ -73,7 +73,7 @@ class Logbook:
 
     def add(self, rows: Rows) -> None:
         """Store rows, by now or as soon as the database takes them."""
-        if not rows or self._stored_at_once(rows):
+        if not rows or self.add_at_once(rows):
             return
         entry = _Entry(rows, threading.Event())
         with self._changed:
@@ -88,7 +88,7 @@ class Logbook:
         if not is_late:
             entry.done.wait(PATIENCE_SECONDS)
 
-    def _stored_at_once(self, rows: Rows) -> bool:
+    def add_at_once(self, rows: Rows) -> bool:
         """Return whether the caller could store its rows by itself: nobody else writes, and nothing waits.
 
         To wake another thread and wait for it takes longer than to store one prediction.

@@ -37,6 +37,8 @@ _AWAY_SECONDS = 2.0
 _REFUSED_SECONDS = 10.0
 log = structlog.stdlib.get_logger("predictor")
 _LABEL = LabelAge(timedelta(hours=72))
+#: Stores rows of predictions, or sees to it that they will be.
+Write = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Predictor:
         database: Database,
         artifacts: Artifacts,
         label: LabelAge = _LABEL,
-        write: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+        write: Write | None = None,
         is_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
@@ -123,17 +125,24 @@ class Predictor:
         self._refused: dict[str, float] = {}
 
     def predict(
-        self, videos: Sequence[Mapping[str, Any]], window: Window, at: datetime, *, reasons: bool = False
+        self,
+        videos: Sequence[Mapping[str, Any]],
+        window: Window,
+        at: datetime,
+        *,
+        reasons: bool = False,
+        write: Write | None = None,
     ) -> list[Prediction | Refusal]:
         """Return an answer for each video, in order; a bad one is a refusal in its place, the rest are answered.
 
-        `videos` are request objects (`REQUEST_FIELDS`, in camelCase or snake_case; other fields are ignored). Raises
+        `videos` are request objects (`REQUEST_FIELDS`, in camelCase or snake_case; other fields are ignored). `write`
+        stores what is to be logged in place of the predictor's own. Raises
         NoChampionError where nothing serves the window, ArtifactError where the champion's model cannot be had,
         StaleModelError where it was trained with another label age.
         """
         asked, found = self._answered(videos, window, at, reasons=reasons)
         with stage("log"):
-            self._write(_records(found, asked, self._label, at))
+            (write or self._write)(_records(found, asked, self._label, at))
         predicted(window.value, [prediction.tier for prediction in found])
         return _in_order(asked, found, len(videos))
 

@@ -24,6 +24,8 @@ HEAD = "0004"
 MIGRATIONS_TABLE = "groundswell_migrations"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
+#: Connections to an embedded database that a process keeps, and those it may have beside them for a while.
+_KEPT_CONNECTIONS, _MORE_CONNECTIONS = 5, 10
 #: Pages that a connection keeps; with SQLite's own 2 MB a look-up among a million posts reads many of them anew.
 _CACHE_KILOBYTES = 16_000
 #: A dead network is noticed within 25 s, before a lease expires.
@@ -155,6 +157,11 @@ class Database:
         return frame.rename(dict(zip(frame.columns, schema, strict=True))).cast(pl.Schema(schema))
 
     @property
+    def has_room(self) -> bool:
+        """Whether there is a connection to the embedded database that nobody uses at the moment."""
+        return cast("sa.QueuePool", self.engine.pool).checkedout() < _KEPT_CONNECTIONS + _MORE_CONNECTIONS
+
+    @property
     def exists(self) -> bool:
         """Whether there is a database to connect to; of a server this is known only by asking it."""
         file = self.url.database
@@ -188,6 +195,14 @@ class Database:
             f"The tables of groundswell at {self.masked_url} are at revision {revision}, this version needs {HEAD}.",
             "Run `groundswell db upgrade`.",
         )
+
+    def damage(self) -> str | None:
+        """Return what SQLite finds broken in its file, None where nothing is; a server looks after its own files."""
+        if self.is_postgres:
+            return None
+        with self.direct() as driver:
+            found = cast("sqlite3.Connection", driver).execute("pragma quick_check(1)").fetchone()[0]
+        return None if found == "ok" else f"The file is damaged: {found.splitlines()[-1]}."
 
     def revision(self) -> str | None:
         """Return the revision of our own tables, None where there are none."""
@@ -341,7 +356,12 @@ def _engine(url: URL) -> sa.Engine:
         )
     # The connection used last goes first: what another one has written empties the pages that a connection keeps.
     engine = sa.create_engine(
-        url, poolclass=sa.QueuePool, pool_use_lifo=True, connect_args={"timeout": _BUSY_SECONDS}
+        url,
+        poolclass=sa.QueuePool,
+        pool_use_lifo=True,
+        pool_size=_KEPT_CONNECTIONS,
+        max_overflow=_MORE_CONNECTIONS,
+        connect_args={"timeout": _BUSY_SECONDS},
     ).execution_options(schema_translate_map={tables.SCHEMA: None})
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin)

@@ -11,15 +11,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from groundswell.jobs.context import Context, label_age, open_context
-from groundswell.predictor import Logbook, Predictor
+from groundswell.predictor import Logbook, Predictor, Rows
 from groundswell.settings import Settings
 from groundswell.store import predictions
 from groundswell.store.database import Database, are_to_blame
 
 #: The watch asks every second; one that has heard nothing for so long hears nothing from a database that hangs.
 _SILENT_SECONDS = 5.0
-#: How long an answer waits for another process that writes to the embedded database.
-_PATIENCE_SECONDS = 0.1
+#: How long an answer waits for another process that writes to the embedded database; some are made in the event loop.
+_PATIENCE_SECONDS = 0.02
 
 
 class State:
@@ -51,9 +51,10 @@ class State:
         self._ahead, self._heard_at = now - datetime.now(UTC), time.monotonic()
 
     def is_near(self) -> bool:
-        """Return whether an answer needs nobody else: the database is a file, models are loaded, and nothing is stored
-        at the moment, which an answer would have to wait for."""
-        return self._is_embedded() and self.logbook is not None and self.logbook.is_idle
+        """Return whether an answer need wait for nobody: the database is a file to which a connection is free, models
+        are loaded, and nothing is stored at the moment."""
+        is_idle = self.logbook is not None and self.logbook.is_idle
+        return is_idle and self._is_embedded() and self.context().database.has_room
 
     def is_away(self) -> bool:
         """Return whether the database has been silent for so long that no request should wait for it."""
@@ -73,6 +74,16 @@ class State:
                 label = label_age(self.settings)
                 self._predictor = Predictor(context.database, context.artifacts, label, self.logbook.add, self.is_away)
             return self._predictor
+
+    def store_at_once(self, rows: Rows) -> bool:
+        """Return whether predictions could be stored without waiting for anybody."""
+        return self.logbook is not None and self.logbook.add_at_once(rows)
+
+    def store(self, rows: Rows) -> None:
+        """Store predictions, by now or as soon as the database takes them."""
+        self.predictor()  # with it comes the logbook
+        if self.logbook is not None:
+            self.logbook.add(rows)
 
     def close(self) -> None:
         """Store the predictions that still wait, and close the database's connections."""

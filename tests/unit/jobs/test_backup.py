@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from groundswell.errors import ArtifactError, DatabaseError
-from groundswell.jobs.backup import BackupError, back_up
+from groundswell.jobs.backup import BackupError, back_up, restore
 from groundswell.jobs.context import Context, open_context
+from groundswell.jobs.database import check
 from groundswell.jobs.models import list_versions
 from groundswell.overview.doctor import examine
 from groundswell.settings import load_settings
@@ -63,9 +65,10 @@ def test_a_damaged_artifact_is_told(context: Context, tmp_path: Path) -> None:
 
 def test_a_server_has_tools_of_its_own(context: Context, tmp_path: Path) -> None:
     server = Context(context.settings, Database("postgresql://nobody@127.0.0.1:1/none"), Artifacts("file:///none"))
-    with pytest.raises(DatabaseError, match="own tools") as refused:
-        back_up(server, tmp_path / "backup")
-    assert "pg_dump" in refused.value.hint
+    for asked in (back_up, restore):
+        with pytest.raises(DatabaseError, match="own tools") as refused:
+            asked(server, tmp_path / "backup")
+        assert "pg_dump" in refused.value.hint
     assert not (tmp_path / "backup").exists()
 
 
@@ -76,3 +79,69 @@ def test_a_model_that_cannot_be_read_is_broken_to_the_doctor(context: Context) -
     assert by_name["line publish"]["status"] == "broken"
     assert by_name["ledger"]["status"] == "ok"
     assert found["next"][0] == by_name["line publish"]["hint"]
+
+
+def test_a_restore_goes_back_to_the_backup_under_those_who_use_it(context: Context, tmp_path: Path) -> None:
+    before, folder = list_versions(context), tmp_path / "backup"
+    back_up(context, folder)
+    lost = context.artifacts.put(b"another model")
+    version = registry.champion(context.database, "publish")
+    assert version is not None
+    registry.promote(
+        context.database,
+        window="publish",
+        artifact=lost,
+        training_rows=version.training_rows,
+        source="scraped_videos",
+        lineage={},
+        evaluation={},
+        decision={"reason": "second"},
+        expected=1,
+        at=context.now(),
+    )
+    next((tmp_path / "home" / "artifacts").glob(f"*/{version.artifact[:8]}*")).unlink()
+    server = open_context(load_settings(home=tmp_path / "home"))  # it has the file and its log open, and reads on
+    assert registry.serving_versions(server.database, "publish") == (2, None)
+    restore(context, folder)
+    assert registry.serving_versions(server.database, "publish") == (1, None)
+    assert list_versions(server) == before
+    assert server.artifacts.get(version.artifact) == b"a model"
+    assert server.database.damage() is None
+    server.database.dispose()
+
+
+@pytest.mark.parametrize("what", ["nothing", "no database", "damaged", "of a later version"])
+def test_what_is_no_sound_backup_changes_nothing(context: Context, tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "backup"
+    if what != "nothing":
+        back_up(context, folder)
+    file = folder / "groundswell.db"
+    if what == "no database":
+        file.write_bytes(b"not a database" * 1_000)
+    elif what == "damaged":
+        content = bytearray(file.read_bytes())
+        content[4_096 * 3 : 4_096 * 12] = b"\xff" * (4_096 * 9)
+        file.write_bytes(bytes(content))
+    elif what == "of a later version":
+        later = sqlite3.connect(file)
+        later.execute("update groundswell_migrations set version_num = '9999'")
+        later.commit()
+        later.close()
+    before = list_versions(context)
+    with pytest.raises(BackupError):
+        restore(context, folder)
+    assert list_versions(context) == before
+
+
+def test_damage_is_found(context: Context, tmp_path: Path) -> None:
+    context.database.dispose()
+    settings = load_settings(home=tmp_path / "home")
+    assert check(settings)["status"] == "ready"
+    file = tmp_path / "home" / "groundswell.db"
+    content = bytearray(file.read_bytes())
+    content[-4_096 * 6 :] = b"\xff" * (4_096 * 6)
+    file.write_bytes(bytes(content))
+    found = check(settings)
+    assert found["status"] == "not_ready"
+    assert "damaged" in found["hint"]
+    assert "groundswell db restore" in found["hint"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,4 +102,66 @@ def test_the_loop_answers_unless_it_would_wait_for_the_log(
     (one,) = answering
     assert (one is threading.current_thread()) is not is_busy
     store.go_on.set()
+    state.close()
+
+
+def test_nobody_is_near_while_every_connection_is_taken(tmp_path: Path) -> None:
+    state = State(load_settings(home=tmp_path))
+    state.predictor()
+    engine = state.context().database.engine
+    taken = [engine.connect() for _ in range(14)]
+    assert state.is_near()
+    taken.append(engine.connect())
+    assert not state.is_near()
+    for connection in taken:
+        connection.close()
+    assert state.is_near()
+    state.close()
+
+
+def test_while_another_process_writes_a_thread_waits_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(tmp_path)
+    state: State = app.state.groundswell
+    crown(state.context(), always(4))
+    state.predictor()
+    stored_by: list[threading.Thread] = []
+    store = State.store
+
+    def noted(own: State, rows: Any) -> None:
+        stored_by.append(threading.current_thread())
+        other.rollback()
+        store(own, rows)
+
+    monkeypatch.setattr(State, "store", noted)
+    other = sqlite3.connect(str(state.context().database.url.database), isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    answer = Browser(app).post("/api/predict", json={"videos": [VIDEO]}, headers=bearer(OPERATOR))
+    assert answer.json()["predictions"][0]["tier"] == 4
+    (one,) = stored_by
+    assert one is not threading.current_thread()
+    state.close()
+    assert other.execute("select count(*) from predictions").fetchone() == (1,)
+    other.close()
+
+
+def test_a_large_body_is_answered_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_of(tmp_path)
+    state: State = app.state.groundswell
+    crown(state.context(), always(4))
+    state.predictor()
+    answering: list[threading.Thread] = []
+    predict = Predictor.predict
+
+    def noted(*given: Any, **named: Any) -> Any:
+        answering.append(threading.current_thread())
+        return predict(*given, **named)
+
+    monkeypatch.setattr(Predictor, "predict", noted)
+    for size in (10, 100_000):
+        body = {"videos": [VIDEO | {"hashtags": ["x" * size]}]}
+        assert Browser(app).post("/api/predict", json=body, headers=bearer(OPERATOR)).status_code == 200
+    small, large = answering
+    assert (small is threading.current_thread(), large is threading.current_thread()) == (True, False)
     state.close()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from groundswell.access import Role
 from groundswell.jobs.audits import show_audit
 from groundswell.jobs.reported import MOST_OUTCOMES, delete_outcome, report_outcomes
-from groundswell.predictor import answer, unknown_fields
+from groundswell.predictor import Rows, Write, answer, unknown_fields
 from groundswell.records import Window
 from groundswell.web.bodies import Json
 from groundswell.web.guard.callers import guarded
@@ -21,6 +20,8 @@ from groundswell.web.guard.headers import REPORT_POLICY
 from groundswell.web.state import Here, State
 
 MOST_VIDEOS = 10_000
+#: A video of some kilobytes is read in no time.
+_SMALL_BYTES = 65_536
 _EXAMPLE: dict[str, Any] = {
     "window": "observed",
     "videos": [
@@ -91,20 +92,35 @@ PredictionId = Annotated[str, Path(json_schema_extra={"format": "uuid"})]
 
 @predicting.post("/api/predict", summary="Predict the tier of one video or of up to 10,000")
 async def predict(
+    http: Request,
     request: PredictRequest,
     state: Here,
     window: Annotated[Window | None, Query(description="The same as `window` in the body, which it overrules.")] = None,
 ) -> Json:
     """Answer `predictions` in the order of `videos`: a prediction, or `error` and `hint`."""
     asked = window or request.window
-    ask = partial(_answered, state, request, asked)
     # A description of one video takes less time than a thread takes to begin, and the embedded database is but a file.
-    is_quick = asked is Window.OBSERVED and len(request.videos) == 1 and state.is_near()
-    return ask() if is_quick else await run_in_threadpool(ask)
+    if asked is not Window.OBSERVED or len(request.videos) > 1 or not _is_small(http) or not state.is_near():
+        return await run_in_threadpool(_answered, state, request, asked)
+    waiting: list[Rows] = []
+
+    def store(rows: Rows) -> None:
+        if not state.store_at_once(rows):
+            waiting.append(rows)
+
+    answered = _answered(state, request, asked, store)
+    for rows in waiting:  # somebody else writes: a thread waits for that, not the event loop
+        await run_in_threadpool(state.store, rows)
+    return answered
 
 
-def _answered(state: State, request: PredictRequest, window: Window) -> Json:
-    found = state.predictor().predict(request.videos, window, state.now(), reasons=request.reasons)
+def _is_small(http: Request) -> bool:
+    length = http.headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and int(length) <= _SMALL_BYTES
+
+
+def _answered(state: State, request: PredictRequest, window: Window, write: Write | None = None) -> Json:
+    found = state.predictor().predict(request.videos, window, state.now(), reasons=request.reasons, write=write)
     unknown = unknown_fields(request.videos)
     return Json(answer(found) | ({"ignoredFields": unknown} if unknown else {}))
 
