@@ -63,9 +63,9 @@ def _one_video(database: Database, what: str) -> list[Row]:
     read = {"platform_video_id": "1", "posted_at": at - timedelta(hours=3), "views": 500}
     read |= {"scraped_at": at - timedelta(hours=2)}
     cases = (
-        ("the busiest creator, 10 busy hashtags, `publish`", planned, Window.PUBLISH, 20.0),
-        ("… 6h, with an id", planned | read, Window.HOUR_6, 20.0),
-        ("… a usual creator, 3 hashtags, `publish`", planned | usual, Window.PUBLISH, 20.0),
+        ("the busiest creator, 10 busy hashtags, `publish`", planned, Window.PUBLISH, 4.0),
+        ("… 6h, with an id", planned | read, Window.HOUR_6, 4.0),
+        ("… a usual creator, 3 hashtags, `publish`", planned | usual, Window.PUBLISH, 4.0),
     )
     return [_timed(database, f"{what}: {name}", video, window, asked) for name, video, window, asked in cases]
 

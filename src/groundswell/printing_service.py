@@ -27,7 +27,8 @@ def backup(body: Body) -> str:
 
 def restored(body: Body) -> str:
     """Return what was put back."""
-    return f"The database is that of {body['folder']} again, with {body['artifacts']} artifacts."
+    aside = f" What was there could not be read and is in {body['setAside']}." if body["setAside"] else ""
+    return f"The database is that of {body['folder']} again, with {body['artifacts']} artifacts.{aside}"
 
 
 def alerts(body: Body) -> str:

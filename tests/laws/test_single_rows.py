@@ -70,3 +70,9 @@ def test_what_was_prepared_outlives_the_name_of_its_booster(text: str) -> None:
     rows = SingleRows(load_lightgbm().Booster(model_str=text))
     gc.collect()
     assert np.array_equal(rows.output(asked[0]), expected.reshape(-1))
+
+
+@pytest.mark.parametrize("width", [0, 5, 7])
+def test_a_row_of_another_width_is_refused(text: str, width: int) -> None:
+    with pytest.raises(ValueError, match="of 6 features"):
+        output(text, np.zeros((1, width)))

@@ -44,7 +44,7 @@ class Reach:
         return np.stack([inside.argmax(axis=1) + 1, 5 - inside[:, ::-1].argmax(axis=1)], axis=1)
 
     def _range_of(self, chances: list[float]) -> tuple[int, int]:
-        """Return the same for one row, for which arrays take ten times as long."""
+        """Return the same for one row, for which arrays take thirty times as long."""
         low = high = chances.index(max(chances))
         gathered = chances[low]
         while high - low < 4 and min(gathered, 1.0) <= self.mass:

@@ -129,8 +129,7 @@ def restore_database(
             "All that was stored since the backup would be gone.",
             "Run `groundswell db backup ./before` first if it may be wanted, and then this again with --yes.",
         )
-    with opened() as context:
-        printing.show(restore(context, folder), json, view)
+    printing.show(restore(settings_of_command(), folder), json, view)
 
 
 def try_alerts(json: Json = False) -> None:

@@ -27,7 +27,7 @@ class SingleRows:
         basic = load_lightgbm().basic
         self._booster = booster  # lives as long as what was prepared of it
         self._library, self._check = basic._LIB, basic._safe_call
-        self._outputs = booster.num_model_per_iteration()
+        self._features, self._outputs = booster.num_feature(), booster.num_model_per_iteration()
         self._prepared = ctypes.c_void_p()
         self._check(
             self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
@@ -36,7 +36,7 @@ class SingleRows:
                 ctypes.c_int(0),
                 ctypes.c_int(_ALL),
                 ctypes.c_int(_FLOAT64),
-                ctypes.c_int32(booster.num_feature()),
+                ctypes.c_int32(self._features),
                 ctypes.c_char_p(b"num_threads=1"),
                 ctypes.byref(self._prepared),
             )
@@ -44,7 +44,9 @@ class SingleRows:
         weakref.finalize(self, self._library.LGBM_FastConfigFree, self._prepared)
 
     def output(self, features: Floats) -> Floats:
-        """Return the outputs for one row, shape (features,) in and (outputs,) out."""
+        """Return the outputs for one row, shape (features,) in and (outputs,) out; raises ValueError for any other."""
+        if features.shape != (self._features,):  # LightGBM would read beyond the row
+            raise ValueError(f"a row of shape {features.shape} for a booster of {self._features} features")
         row, found = np.ascontiguousarray(features, dtype=np.float64), np.empty(self._outputs)
         length = ctypes.c_int64()
         self._check(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
 from groundswell.errors import DatabaseError, GroundswellError
 from groundswell.jobs.context import Context
+from groundswell.settings import Settings
 from groundswell.store import tables
 from groundswell.store.artifacts import Artifacts
-from groundswell.store.database import is_newer
+from groundswell.store.database import Database, is_newer, make_home
 
 DATABASE, ARTIFACTS = "groundswell.db", "artifacts"
 
@@ -30,7 +32,7 @@ def back_up(context: Context, folder: Path) -> dict[str, Any]:
     Artifacts are checked against their sha256 as they are copied. Raises BackupError, ArtifactError, and DatabaseError
     on a server, which has tools of its own for this.
     """
-    _refuse_server(context)
+    _refuse_server(context.database)
     _make_empty(folder)
     # A copy by SQLite itself: whole, of one moment, and without what is being written.
     with closing(context.database.engine.raw_connection()) as connection:
@@ -41,21 +43,46 @@ def back_up(context: Context, folder: Path) -> dict[str, Any]:
     return {"folder": str(folder), "artifacts": len(names), "bytes": size}
 
 
-def restore(context: Context, folder: Path) -> dict[str, Any]:
+def restore(settings: Settings, folder: Path) -> dict[str, Any]:
     """Return what was put back; whatever was stored since the backup was made is gone. Servers need not stop meanwhile.
 
     SQLite itself writes the pages, in one transaction, into the file that is there: a file put in its place would be
-    joined with what the one before has left beside it. Raises BackupError where the folder holds no sound backup, and
-    then nothing is changed, ArtifactError, and DatabaseError on a server.
+    joined with what the one before has left beside it. A file too damaged for that is set aside. Raises BackupError
+    where the folder holds no sound backup, and then nothing is changed, ArtifactError, and DatabaseError on a server.
     """
-    _refuse_server(context)
+    database = Database(settings.resolved_database_url)
+    _refuse_server(database)
+    make_home(settings)
     with closing(_opened(folder / DATABASE)) as source:
         names = sorted({name for row in source.execute(_NAMES) for name in row})
-        _copy(names, _artifacts_of(folder), context.artifacts)
-        with closing(context.database.engine.raw_connection()) as target:
-            source.backup(cast("sqlite3.Connection", target.driver_connection))
-    context.database.prepare()
-    return {"folder": str(folder), "artifacts": len(names), "bytes": (folder / DATABASE).stat().st_size}
+        _copy(names, _artifacts_of(folder), Artifacts(settings.resolved_artifacts_url, settings.s3_endpoint))
+        aside = _write(source, Path(str(database.url.database)))
+    try:
+        database.prepare()
+    finally:
+        database.dispose()
+    return {"folder": str(folder), "artifacts": len(names), "setAside": None if aside is None else str(aside)}
+
+
+def _write(source: sqlite3.Connection, file: Path) -> Path | None:
+    """Make the file what the source is; return where the one that was there went, if nothing can be written into it."""
+    try:
+        _write_pages(source, file)
+    except sqlite3.OperationalError as error:  # it is locked, or may not be written
+        raise DatabaseError(f"The database {file} cannot be written: {error}.") from None
+    except sqlite3.DatabaseError:
+        aside = next(path for number in itertools.count(1) if not (path := Path(f"{file}.damaged-{number}")).exists())
+        for left in ("", "-wal", "-shm"):
+            if (found := Path(f"{file}{left}")).exists():
+                found.rename(f"{aside}{left}")
+        _write_pages(source, file)
+        return aside
+    return None
+
+
+def _write_pages(source: sqlite3.Connection, file: Path) -> None:
+    with closing(sqlite3.connect(file)) as target:
+        source.backup(target)
 
 
 _NAMES = "select artifact, training_rows from model_versions"
@@ -66,21 +93,22 @@ def _opened(file: Path) -> sqlite3.Connection:
     """Return a connection that only reads a backup; raises BackupError where it is none, or one of a later version."""
     hint = "Name a folder that `groundswell db backup` has written."
     try:
-        source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
-        found, (revision,) = source.execute("pragma quick_check").fetchone()[0], source.execute(_REVISION).fetchone()
+        with ExitStack() as stack:
+            source = stack.enter_context(closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)))
+            (found,), (revision,) = (source.execute(said).fetchone() for said in ("pragma quick_check(1)", _REVISION))
+            if found != "ok":
+                raise BackupError(f"The backup in {file.parent} is damaged: {found}.", hint)
+            if is_newer(revision):
+                said = f"The backup in {file.parent} was made by a later version of groundswell."
+                raise BackupError(said, "Install that version first.")
+            stack.pop_all()
+            return source
     except sqlite3.Error as error:
         raise BackupError(f"There is no backup in {file.parent}: {error}.", hint) from None
-    if found != "ok":
-        raise BackupError(f"The backup in {file.parent} is damaged: {found}.", hint)
-    if is_newer(revision):
-        raise BackupError(
-            f"The backup in {file.parent} was made by a later version of groundswell.", "Install that version first."
-        )
-    return source
 
 
-def _refuse_server(context: Context) -> None:
-    if context.database.is_postgres:
+def _refuse_server(database: Database) -> None:
+    if database.is_postgres:
         raise DatabaseError(
             "A database on a server is backed up and restored with its own tools.",
             "Run `pg_dump --schema groundswell` for our tables, and copy the folder of GROUNDSWELL_ARTIFACTS_URL.",

@@ -32,6 +32,9 @@ _CACHE_KILOBYTES = 16_000
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 _NOT_UTF8_HINT = "A text in a table is not UTF-8, which no reader can skip; correct that row, then run it again."
 _FILE_HINT = "Check that the folder of the database is there and can be written: GROUNDSWELL_HOME, or DATABASE_URL."
+_DAMAGED_HINT = "Its file is damaged; run `groundswell db restore FOLDER` with the newest backup."
+#: What to do about what SQLite says.
+_HINTS = {"UTF-8": _NOT_UTF8_HINT, "malformed": _DAMAGED_HINT, "not a database": _DAMAGED_HINT}
 _BULK_ROWS = 50_000
 #: Fewer new tuples at once than wake Python's cycle collector (700), which would double the time of a large read.
 _FETCH_ROWS = 500
@@ -261,7 +264,7 @@ class Database:
             raise DatabaseError(f"The database at {self.masked_url} is busy: every connection is taken.") from error
         except (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error) as error:
             said = _first_line(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
-            hint = None if self.is_postgres else _NOT_UTF8_HINT if "UTF-8" in said else _FILE_HINT
+            hint = None if self.is_postgres else next((h for word, h in _HINTS.items() if word in said), _FILE_HINT)
             raise DatabaseError(f"The database at {self.masked_url} failed: {said}", hint) from error
 
 

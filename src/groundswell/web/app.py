@@ -21,7 +21,7 @@ from groundswell.web.routes.health import Readiness
 from groundswell.web.state import State
 from groundswell.web.watching import Watch
 
-#: So many new objects wake the collector of cycles. Ten thousand videos are some 300,000, and not one of them garbage.
+#: So many new objects wake the collector of cycles. Ten thousand videos are 100,000, and not one of them garbage.
 _NEW_OBJECTS = 10_000
 
 

@@ -13,7 +13,7 @@ from groundswell.jobs.context import Context, open_context
 from groundswell.jobs.database import check
 from groundswell.jobs.models import list_versions
 from groundswell.overview.doctor import examine
-from groundswell.settings import load_settings
+from groundswell.settings import Settings, load_settings
 from groundswell.store import registry
 from groundswell.store.artifacts import Artifacts
 from groundswell.store.database import Database
@@ -65,10 +65,12 @@ def test_a_damaged_artifact_is_told(context: Context, tmp_path: Path) -> None:
 
 def test_a_server_has_tools_of_its_own(context: Context, tmp_path: Path) -> None:
     server = Context(context.settings, Database("postgresql://nobody@127.0.0.1:1/none"), Artifacts("file:///none"))
-    for asked in (back_up, restore):
-        with pytest.raises(DatabaseError, match="own tools") as refused:
-            asked(server, tmp_path / "backup")
-        assert "pg_dump" in refused.value.hint
+    there = load_settings(home=tmp_path / "home", database_url="postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseError, match="own tools") as refused:
+        back_up(server, tmp_path / "backup")
+    assert "pg_dump" in refused.value.hint
+    with pytest.raises(DatabaseError, match="own tools"):
+        restore(there, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
 
 
@@ -102,7 +104,7 @@ def test_a_restore_goes_back_to_the_backup_under_those_who_use_it(context: Conte
     next((tmp_path / "home" / "artifacts").glob(f"*/{version.artifact[:8]}*")).unlink()
     server = open_context(load_settings(home=tmp_path / "home"))  # it has the file and its log open, and reads on
     assert registry.serving_versions(server.database, "publish") == (2, None)
-    restore(context, folder)
+    assert restore(context.settings, folder)["setAside"] is None
     assert registry.serving_versions(server.database, "publish") == (1, None)
     assert list_versions(server) == before
     assert server.artifacts.get(version.artifact) == b"a model"
@@ -129,7 +131,7 @@ def test_what_is_no_sound_backup_changes_nothing(context: Context, tmp_path: Pat
         later.close()
     before = list_versions(context)
     with pytest.raises(BackupError):
-        restore(context, folder)
+        restore(context.settings, folder)
     assert list_versions(context) == before
 
 
@@ -145,3 +147,32 @@ def test_damage_is_found(context: Context, tmp_path: Path) -> None:
     assert found["status"] == "not_ready"
     assert "damaged" in found["hint"]
     assert "groundswell db restore" in found["hint"]
+
+
+@pytest.mark.parametrize("first", [0, 3], ids=["head", "middle"])
+def test_a_damaged_file_is_restored_and_set_aside_if_nothing_can_be_written_into_it(
+    context: Context, tmp_path: Path, first: int
+) -> None:
+    before, folder, home = list_versions(context), tmp_path / "backup", tmp_path / "home"
+    back_up(context, folder)
+    context.database.dispose()
+    content = bytearray((home / "groundswell.db").read_bytes())
+    content[4_096 * first : 4_096 * (first + 6)] = b"\xff" * (4_096 * 6)
+    for number in (1, 2):
+        (home / "groundswell.db").write_bytes(bytes(content))
+        assert "groundswell db restore" in said_of(context.settings)
+        aside = restore(context.settings, folder)["setAside"]
+        found = open_context(context.settings)
+        assert list_versions(found) == before
+        assert found.database.damage() is None
+        found.database.dispose()
+        assert aside == (str(home / f"groundswell.db.damaged-{number}") if first == 0 else None)
+        assert aside is None or Path(aside).read_bytes() == content
+
+
+def said_of(settings: Settings) -> str:
+    """Return the hint that a look at the database gives."""
+    try:
+        return str(check(settings)["hint"])
+    except DatabaseError as error:
+        return error.hint

@@ -48,6 +48,20 @@ def state(store: Store, tmp_path: Path) -> Iterator[State]:
     made.close()
 
 
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Return the threads that predicted."""
+    found: list[threading.Thread] = []
+    predict = Predictor.predict
+
+    def noted(*given: Any, **named: Any) -> Any:
+        found.append(threading.current_thread())
+        return predict(*given, **named)
+
+    monkeypatch.setattr(Predictor, "predict", noted)
+    return found
+
+
 def storing(state: State, store: Store) -> threading.Thread:
     """Return a thread that stores predictions, once it has begun to."""
     assert state.logbook is not None
@@ -79,19 +93,11 @@ def test_a_server_may_always_be_waited_for(store: Store, postgres_url: str, tmp_
 
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_the_loop_answers_unless_it_would_wait_for_the_log(
-    is_busy: bool, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_busy: bool, store: Store, answering: list[threading.Thread], tmp_path: Path
 ) -> None:
     app = app_of(tmp_path)
     state: State = app.state.groundswell
     crown(state.context(), always(4))
-    answering: list[threading.Thread] = []
-    predict = Predictor.predict
-
-    def noted(*given: Any, **named: Any) -> Any:
-        answering.append(threading.current_thread())
-        return predict(*given, **named)
-
-    monkeypatch.setattr(Predictor, "predict", noted)
     state.predictor()
     if is_busy:
         storing(state, store)
@@ -146,19 +152,11 @@ def test_while_another_process_writes_a_thread_waits_and_nothing_is_lost(
     other.close()
 
 
-def test_a_large_body_is_answered_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_body_is_answered_in_a_thread(answering: list[threading.Thread], tmp_path: Path) -> None:
     app = app_of(tmp_path)
     state: State = app.state.groundswell
     crown(state.context(), always(4))
     state.predictor()
-    answering: list[threading.Thread] = []
-    predict = Predictor.predict
-
-    def noted(*given: Any, **named: Any) -> Any:
-        answering.append(threading.current_thread())
-        return predict(*given, **named)
-
-    monkeypatch.setattr(Predictor, "predict", noted)
     for size in (10, 100_000):
         body = {"videos": [VIDEO | {"hashtags": ["x" * size]}]}
         assert Browser(app).post("/api/predict", json=body, headers=bearer(OPERATOR)).status_code == 200
