@@ -232,3 +232,26 @@ def test_many_preparing_at_once_make_one_set_of_tables(
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(prepare, range(3))) == [HEAD] * 3
+
+
+def test_many_opening_new_files_at_once_all_get_in(tmp_path: Path) -> None:
+    """SQLite refuses one of two that turn on the write-ahead log at once; one round in fifteen met it."""
+    openers, rounds = 8, 60
+    barrier = threading.Barrier(openers)
+
+    def opened(_number: int) -> list[str]:
+        found = []
+        for turn in range(rounds):
+            database = Database(f"sqlite:///{tmp_path / str(turn)}.db")
+            barrier.wait()
+            try:
+                with database.read() as connection:
+                    found.append(str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()))
+            except DatabaseError as error:  # told at the end: the others wait for this one at the barrier
+                found.append(str(error))
+            finally:
+                database.dispose()
+        return found
+
+    with ThreadPoolExecutor(openers) as pool:
+        assert list(pool.map(opened, range(openers))) == [["wal"] * rounds] * openers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ HEAD = "0004"
 MIGRATIONS_TABLE = "groundswell_migrations"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
+_RETRY_SECONDS = 0.005
 #: Connections to an embedded database that a process keeps, and those it may have beside them for a while.
 _KEPT_CONNECTIONS, _MORE_CONNECTIONS = 5, 10
 #: Pages that a connection keeps; with SQLite's own 2 MB a look-up among a million posts reads many of them anew.
@@ -374,8 +376,27 @@ def _engine(url: URL) -> sa.Engine:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not begin transactions by itself: `_begin` says which kind it is to be.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_CACHE_KILOBYTES}"):
+    _keep_a_wal(connection)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_CACHE_KILOBYTES}"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _keep_a_wal(connection: sqlite3.Connection) -> None:
+    """Let the file keep a write-ahead log, trying again while others who opened it first do the same.
+
+    SQLite's own patience does not help: where two that read a new file both want to change it, one is refused at once
+    so that they do not wait for each other for ever (sqlite.org/c3ref/busy_handler.html).
+    """
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            # The lowest byte is the kind of the error, the others its detail (sqlite.org/rescode.html).
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(_RETRY_SECONDS)
 
 
 @contextmanager
