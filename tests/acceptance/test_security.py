@@ -19,16 +19,18 @@ from tests.acceptance.process import VIDEO, Place, Server, serving
 
 BEARER = f"Authorization: Bearer {API_KEY}"
 MEGABYTE = 1_000_000
+#: How long a body may take; an answer, too, on a machine that has other work.
+LIMIT_SECONDS = 4
 
 
 @pytest.fixture(scope="module")
 def guarded(furnished: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a key, that waits two seconds at most and takes 4 MB."""
+    """A server with a key, that waits four seconds at most and takes 4 MB."""
     place = furnished.copy(
         tmp_path_factory.mktemp("guarded"),
         CRON_SECRET=CRON,
         GROUNDSWELL_API_KEY=API_KEY,
-        GROUNDSWELL_REQUEST_SECONDS="2",
+        GROUNDSWELL_REQUEST_SECONDS=f"{LIMIT_SECONDS}",
         GROUNDSWELL_MAX_BODY_MB="4",
     )
     with serving(place) as running:
@@ -138,16 +140,14 @@ def test_a_slow_client_is_408_and_others_are_answered_meanwhile(guarded: Server,
         assert answer["modelVersion"] == 1
         status, _, body = answered(connection)
         assert status == 408
-        assert 1.5 < time.monotonic() - begun < 30
+        assert LIMIT_SECONDS - 0.5 < time.monotonic() - begun < 30
         assert set(json.loads(body)) == {"error", "hint"}
 
 
-def test_a_slow_stranger_is_told_at_once(guarded: Server) -> None:
+def test_a_slow_stranger_is_told_without_being_waited_for(guarded: Server) -> None:
     with connected(guarded) as connection:
         connection.sendall(head("POST", "/api/predict", "Content-Type: application/json", "Content-Length: 1000"))
-        begun = time.monotonic()
-        assert answered(connection)[0] == 401
-        assert time.monotonic() - begun < 1.5
+        assert answered(connection)[0] == 401  # who is waited for gets 408
 
 
 @pytest.mark.parametrize("headers", [["X: " + "x" * 66_000], [f"X-{n}: {'x' * 1_000}" for n in range(100)]])

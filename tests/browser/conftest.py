@@ -31,7 +31,7 @@ _ARGUMENTS = (
     "--disable-quic",
     "--no-first-run",
 )
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _ABORTED = "ERR_ABORTED"
 
 

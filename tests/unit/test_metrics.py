@@ -118,7 +118,9 @@ def test_an_empty_database_is_told(service: Browser) -> None:
 
 def test_while_the_database_is_away_the_rest_is_told(context: Context) -> None:
     away = load_settings(database_url="postgresql://ann:s3cret@127.0.0.1:1/x", home=context.settings.home)
-    found = told(Browser(create_app(away)))
+    service = Browser(create_app(away))
+    assert service.get("/healthz").status_code == 200
+    found = told(service)
     assert found["groundswell_database_up",] == 0
     assert "groundswell_request_seconds_count" in {sample[0] for sample in found}
 
