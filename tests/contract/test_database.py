@@ -149,7 +149,8 @@ def migrate(database: Database, revision: str) -> None:
 
 def test_what_an_older_release_wrote_is_kept(older: Database) -> None:
     prefix = "groundswell." if older.is_postgres else ""
-    assert older.upgrade() == [f"{prefix}{name}" for name in ("alerts", "received", "run_lines", "workers")]
+    added = ("alerts", "ended_sessions", "login_attempts", "received", "run_lines", "workers")
+    assert older.upgrade() == [f"{prefix}{name}" for name in added]
     assert older.revision() == HEAD
     assert not older.missing_columns()
     with older.read() as connection:

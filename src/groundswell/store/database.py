@@ -21,7 +21,7 @@ from groundswell.settings import Settings, masked
 from groundswell.store import tables
 
 #: The newest migration; `migrations/versions` ends with it.
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS_TABLE = "groundswell_migrations"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
@@ -33,7 +33,7 @@ _CACHE_KILOBYTES = 16_000
 #: A dead network is noticed within 25 s, before a lease expires.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 _NOT_UTF8_HINT = "A text in a table is not UTF-8, which no reader can skip; correct that row, then run it again."
-_FILE_HINT = "Check that the folder of the database is there and can be written: GROUNDSWELL_HOME, or DATABASE_URL."
+_FILE_HINT = "Check that the database and its folder are there and can be written: GROUNDSWELL_HOME, or DATABASE_URL."
 _DAMAGED_HINT = "Its file is damaged; run `groundswell db restore FOLDER` with the newest backup."
 #: What to do about what SQLite says.
 _HINTS = {"UTF-8": _NOT_UTF8_HINT, "malformed": _DAMAGED_HINT, "not a database": _DAMAGED_HINT}
@@ -94,10 +94,15 @@ class Database:
         yield
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """Yield a connection inside one write transaction: all of it is stored, or nothing."""
-        with self._errors(), self._same_file(), self._writer.connect() as connection, connection.begin():
-            yield connection
+    def begin(self, *, patience_seconds: float | None = None) -> Iterator[sa.Connection]:
+        """Yield a connection inside one write transaction: all of it is stored, or nothing.
+
+        An embedded database that another process is writing to is waited for so long at most.
+        """
+        with self._errors(), self._same_file(), self._writer.connect() as connection:
+            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+            with _patience(driver, None if self.is_postgres else patience_seconds), connection.begin():
+                yield connection
 
     @contextmanager
     def direct(self, *, write: bool = False, patience_seconds: float | None = None) -> Iterator[Driver]:

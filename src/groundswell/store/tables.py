@@ -315,6 +315,25 @@ received = sa.Table(
     sa.Column("report", JsonText, nullable=False),
 )
 
+#: Attempts to log in that were not said to be right, for five minutes; `address` is what one guesser has one of.
+login_attempts = sa.Table(
+    "login_attempts",
+    own,
+    sa.Column("id", type_bigint, primary_key=True, autoincrement=True),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("login_attempts_by_address", "address"),
+    sa.Index("login_attempts_by_time", "at"),
+)
+
+#: Sessions that somebody logged out of, by the hash of their id, for longer than their cookies would last.
+ended_sessions = sa.Table(
+    "ended_sessions",
+    own,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("ended_at", Moment, nullable=False),
+)
+
 leases = sa.Table(
     "leases",
     own,

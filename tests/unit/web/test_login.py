@@ -10,8 +10,13 @@ import pytest
 from fastapi import FastAPI
 from itsdangerous import TimestampSigner
 
-from groundswell.web.guard.attempts import MOST_ADDRESSES, MOST_FAILURES, WITHIN_SECONDS, Attempts
+from groundswell.store.database import Database
+from groundswell.store.logins import MOST_FAILURES, WITHIN
+from groundswell.web.guard.attempts import MOST_ADDRESSES, SeenHere
 from tests.asking import HERE, KEYS, OPERATOR, OWN, READER, SESSION, Browser, app_of, bearer
+from tests.contract.clock import Clock
+
+WITHIN_SECONDS = WITHIN.total_seconds()
 
 
 def test_a_page_leads_to_the_login_and_from_there_back(browser: Browser) -> None:
@@ -128,12 +133,17 @@ def test_without_keys_no_login_is_needed(visitor: Browser) -> None:
     assert not visitor.cookies
 
 
-def test_ten_wrong_keys_and_the_right_one_has_to_wait(app: FastAPI) -> None:
-    clock = [1_000.0]
-    app.state.attempts = Attempts(lambda: clock[0])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
+    return clock
+
+
+def test_ten_wrong_keys_and_the_right_one_has_to_wait(app: FastAPI, clock: Clock) -> None:
     guesser, other = Browser(app, address="203.0.113.7"), Browser(app, address="203.0.113.8")
     for guess in range(MOST_FAILURES):
-        clock[0] += 1
+        clock.move(1)
         wrong = guesser.log_in(f"wrong-{guess}")
         assert wrong.status_code == 401
         assert "That key is not known here." in wrong.text
@@ -143,17 +153,22 @@ def test_ten_wrong_keys_and_the_right_one_has_to_wait(app: FastAPI) -> None:
         assert refused.headers["retry-after"] == str(int(WITHIN_SECONDS - MOST_FAILURES + 1))
     assert other.log_in().status_code == 303, "another address is none of it"
     assert guesser.get("/api/runs", **bearer(OPERATOR)).status_code == 200, "the API does not log in"
-    clock[0] += WITHIN_SECONDS - MOST_FAILURES
+    clock.move(WITHIN_SECONDS - MOST_FAILURES)
     assert guesser.log_in().status_code == 429
-    clock[0] += 1
+    clock.move(1)
     assert guesser.log_in().status_code == 303
 
 
-def test_attempts_are_counted_for_a_bounded_number_of_addresses() -> None:
-    attempts = Attempts(lambda: 0.0)
-    for number in range(MOST_ADDRESSES + 500):
-        attempts.begin(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert len(attempts) == MOST_ADDRESSES
+def test_of_its_network_a_guesser_has_every_address(app: FastAPI, clock: Clock) -> None:
+    attempts = app.state.attempts
     for number in range(MOST_FAILURES):
         assert attempts.begin(f"2001:db8::{number:x}") == 0
-    assert attempts.begin("2001:db8::ffff") == WITHIN_SECONDS, "of its network a guesser has every address"
+    assert attempts.begin("2001:db8::ffff") == WITHIN_SECONDS
+    assert attempts.begin("2001:db8:0:1::1") == 0
+
+
+def test_a_process_remembers_a_bounded_number_of_addresses() -> None:
+    seen = SeenHere(lambda: 0.0)
+    for number in range(MOST_ADDRESSES + 500):
+        seen.begin(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(seen) == MOST_ADDRESSES

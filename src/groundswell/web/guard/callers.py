@@ -9,11 +9,12 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from groundswell.access import EVERY_ROLE, Role, key_of
 from groundswell.web.guard.origins import SAFE_METHODS, from_own_page
 from groundswell.web.guard.refusals import ForbiddenError, ForeignRequestError, UnauthorizedError
-from groundswell.web.guard.sessions import session_of
+from groundswell.web.guard.sessions import COOKIE, session_of
 from groundswell.web.state import state_of
 
 
@@ -45,7 +46,7 @@ def caller(request: Request) -> Caller:
         return ANYBODY
     authorization = request.headers.get("authorization")
     if authorization is None:
-        session = session_of(request, keys)
+        session = session_of(request)
         if session is None:
             raise UnauthorizedError
         return Caller(session.key.name, session.key.roles, Proof.SESSION)
@@ -78,12 +79,20 @@ def guarded(role: Role) -> type[APIRoute]:
             answer = super().get_route_handler()
 
             async def ask_then_answer(request: Request) -> Response:
-                request.state.caller = allow(request, role)
+                request.state.caller = await _allow(request, role)
                 return await answer(request)
 
             return ask_then_answer
 
     return GuardedRoute
+
+
+async def _allow(request: Request, role: Role) -> Caller:
+    """Return what `allow` says; whether a session was ended is looked up in a thread where that may take its time."""
+    by_session = "authorization" not in request.headers and COOKIE in request.cookies
+    if by_session and not state_of(request).is_near():
+        return await run_in_threadpool(allow, request, role)
+    return allow(request, role)
 
 
 def _check_own(request: Request, proof: Proof) -> None:

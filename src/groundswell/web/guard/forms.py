@@ -38,5 +38,5 @@ def _secret(request: Request) -> bytes:
 
 def _binding(request: Request) -> str:
     """Return the id of the session that a token holds for; empty where nobody has logged in."""
-    session = session_of(request, state_of(request).settings.keys)
+    session = session_of(request)
     return session.id if session else ""

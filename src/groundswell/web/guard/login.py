@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from groundswell.access import Role, key_of
+from groundswell.store import logins
 from groundswell.web.guard import sessions
 from groundswell.web.guard.attempts import Attempts
 from groundswell.web.guard.forms import check_csrf
@@ -58,16 +59,21 @@ def log_in(
 
 @router.post("/logout")
 def log_out(request: Request, state: Here, csrf: Annotated[str, Form(max_length=500)] = "") -> Response:
-    """End the session, and lead to the login."""
+    """End the session in every process, and lead to the login.
+
+    While the database is away that cannot be done: the answer says so, and the browser keeps the session.
+    """
     redirect = RedirectResponse("/login", 303)
-    if sessions.session_of(request, state.settings.keys) is not None:
+    session = sessions.session_of(request)
+    if session is not None:
         check_csrf(request, csrf)
+        logins.end_session(state.context().database, session.id, sessions.KEPT)
         sessions.end(redirect, secure=sessions.is_secure(request, state.settings))
     return redirect
 
 
 def attempts_of(request: Request) -> Attempts:
-    """Return the failed logins that this process remembers."""
+    """Return the failed logins of late."""
     attempts: Attempts = request.app.state.attempts
     return attempts
 

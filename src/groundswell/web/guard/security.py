@@ -21,7 +21,7 @@ _LASTING = ("/api/cron/",)
 
 def secure(app: FastAPI, settings: Settings) -> None:
     """Put the app, all of whose routes are there, behind what guards it, and add login, webhook and reference."""
-    app.state.attempts = Attempts()
+    app.state.attempts = Attempts(app.state.groundswell)
     for router in (login.router, webhooks.router, reference.router):
         app.include_router(router)
     describe(app)

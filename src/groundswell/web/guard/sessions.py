@@ -1,7 +1,8 @@
 """Sessions: a signed cookie that names the key somebody logged in with, and never holds it.
 
 What signs is derived from that key, so that a changed key ends its sessions, in every process and replica, and no
-further setting is needed. Its roles are looked up with each request.
+further setting is needed. Its roles are looked up with each request, and so is whether somebody has logged out: a
+cookie that was stolen is worth nothing afterwards.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import hmac
 import multiprocessing
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 from fastapi import Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from groundswell.access import Key
+from groundswell.errors import DatabaseError
 from groundswell.settings import Settings
+from groundswell.store import logins
+from groundswell.web.state import State, state_of
 
 COOKIE = "groundswell_session"
 LASTS_SECONDS = 12 * 3_600
+#: How long it is known that a session was ended: twice as long as its cookie lasts, whose clock is another machine's.
+KEPT = timedelta(seconds=2 * LASTS_SECONDS)
 #: Ours are far shorter.
 _LONGEST_COOKIE = 1_000
 
@@ -46,8 +54,27 @@ def end(response: Response, *, secure: bool) -> None:
     response.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
 
 
-def session_of(request: Request, keys: Sequence[Key]) -> Session | None:
-    """Return the session that the cookie of a request proves; None where it proves none."""
+def session_of(request: Request) -> Session | None:
+    """Return the session that the cookie of a request proves and nobody has ended; None where there is none.
+
+    The database is asked once a request. While it is away every valid cookie counts: a page needs the database anyway.
+    """
+    if not hasattr(request.state, "session"):
+        state = state_of(request)
+        proven = _proven(request, state.settings.keys)
+        request.state.session = None if proven is None or _has_ended(state, proven) else proven
+    found: Session | None = request.state.session
+    return found
+
+
+def _has_ended(state: State, session: Session) -> bool:
+    if not state.is_away():
+        with suppress(DatabaseError):
+            return logins.has_ended(state.context().database, session.id)
+    return False
+
+
+def _proven(request: Request, keys: Sequence[Key]) -> Session | None:
     cookie = request.cookies.get(COOKIE, "")
     if not cookie or len(cookie) > _LONGEST_COOKIE:
         return None
