@@ -225,14 +225,19 @@ def name(value: Any) -> str | None:
 
 
 def platform(value: Any) -> str:
-    """Return a platform's name in lower case, TikTok's for an absent one; raises InvalidValueError `not_text`.
+    """Return a platform's name in lower case, TikTok's for an absent one.
+
+    Raises InvalidValueError: `not_text`; `colon_in_platform`, as `a:b` and `c` would share the key of `a` and `b:c`.
 
     >>> platform("YouTube"), platform(None)
     ('youtube', 'tiktok')
     """
     if value == "tiktok":
         return "tiktok"
-    return (name(value) or "tiktok").lower()
+    cleaned = (name(value) or "tiktok").lower()
+    if ":" in cleaned:
+        raise InvalidValueError("colon_in_platform")
+    return cleaned
 
 
 def video_id(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from groundswell.errors import BaselineError
 from groundswell.jobs.baseline import wes_label, write_baseline
 from groundswell.jobs.context import Context
-from groundswell.stages.baseline import baseline, thresholds
+from groundswell.jobs.extract import write_training_data
+from groundswell.stages.baseline import baseline, never_given, thresholds
 from groundswell.stages.labels import Label, tier_distribution, weighted_engagement_score
-from tests.made_up import law, store, stored, stored_rows, videos
+from tests.made_up import NEWEST, law, store, stored, stored_rows, videos
 
 Rows = list[dict[str, Any]]
 
@@ -136,6 +139,45 @@ def test_the_file_labels_as_the_stored_videos_do_without_it(context: Context) ->
     without = wes_label(context)
     write_baseline(context)
     assert wes_label(context) == without
+
+
+@law
+@given(st.lists(st.integers(0, 5), min_size=4, max_size=4).map(sorted))
+def test_a_tier_is_never_given_where_no_engagement_has_it(cuts: list[int]) -> None:
+    values = np.arange(0, 7, 0.5)  # below, on and between all of them
+    given_ones = set(Label("wes", tuple(map(float, cuts))).tiers(values).tolist())
+    assert never_given(cuts) == tuple(tier for tier in range(1, 6) if tier not in given_ones)
+
+
+@pytest.mark.parametrize(
+    ("likes", "begins", "never"),
+    [
+        ([None], "0, 0, 0, 0, 0", "1, 2, 3, 4"),
+        ([0, 10], "0, 0, 0.05, 0.1, 0.1", "1, 4"),
+        ([5, 10], "0, 0.05, 0.075, 0.1, 0.1", "4"),
+    ],
+)
+def test_tiers_that_can_never_be_given_are_warned_of(
+    context: Context, likes: list[int | None], begins: str, never: str
+) -> None:
+    same = {"views": 100, "duration_seconds": 9, "comments": 0, "shares": 0}
+    rows = [row | same | {"likes": likes[n % len(likes)]} for n, row in enumerate(videos(40, seed=1))]
+    store(context.database, rows)
+    for work in (write_baseline, wes_label, partial(write_training_data, as_of=NEWEST)):
+        with capture_logs() as said:
+            work(context)
+        ((level, event),) = [(line["log_level"], line["event"]) for line in said]
+        assert level == "warning"
+        assert f"tiers 1 to 5 begin at {begins}. No video can be of tier {never}, as" in event
+        assert "run `groundswell baseline` and `groundswell extract` again" in event
+
+
+def test_where_each_tier_can_be_given_nothing_is_said(context: Context) -> None:
+    store(context.database, videos(300, seed=3))
+    with capture_logs() as said:
+        write_baseline(context)
+        write_training_data(context, NEWEST)
+    assert said == []
 
 
 @pytest.mark.parametrize("rows", [[], [{"platform_video_id": "1", "views": 0, "likes": 3}]])

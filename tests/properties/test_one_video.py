@@ -100,3 +100,11 @@ def test_the_features_of_one_video_are_those_of_many(video: dict[str, Any]) -> N
 
 def test_a_refusal_reads_the_same_whoever_gives_it() -> None:
     assert dataclasses.asdict(Refusal("a", "b")) == Refusal("a", "b").body()
+
+
+def test_a_platform_that_holds_a_colon_is_refused_with_what_to_write() -> None:
+    for window in Window:
+        refusal = read_one({"platform": "a:b", "views": 5, "likes": 1}, window, AT)
+        assert isinstance(refusal, Refusal)
+        assert refusal.error.startswith("platform=a:b: A platform's name holds no colon")
+        assert "write a name like tiktok" in refusal.error

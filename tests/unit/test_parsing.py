@@ -173,6 +173,12 @@ def test_video_id_refuses(value: Any, reason: str) -> None:
         parsing.video_id(value)
 
 
+@pytest.mark.parametrize("value", ["a:b", ":", " YouTube: ", "https://www.tiktok.com"])
+def test_a_platform_holds_no_colon(value: str) -> None:
+    with pytest.raises(parsing.InvalidValueError, match=r"^colon_in_platform$"):
+        parsing.platform(value)
+
+
 @pytest.mark.parametrize("parser", [parsing.text, parsing.name, parsing.platform])
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, 1.5, True])
 def test_text_refuses(parser: Callable[[Any], Any], value: Any) -> None:

@@ -56,7 +56,7 @@ def report_outcomes(context: Context, items: Sequence[Any], at: datetime) -> dic
 
     A report of a video counts for each of its predictions and is answered by its `outcomes`. Saying the same again
     changes nothing (`unchanged`), saying something else replaces it (`corrected`), and the ledger keeps what was said
-    before.
+    before. A score alone corrects the score of an earlier outcome, of which the rest stays.
     """
     said = [_tried(partial(_read, item, at)) for item in items]
     claims = _claims(context, said)
@@ -86,15 +86,18 @@ class _Recorder:
         self._known = outcomes.stored(self._database, ids)
         self._new: dict[str, StoredOutcome] = {}
 
-    def status(self, outcome: StoredOutcome) -> str:
-        """Return what becomes of the outcome: `recorded`, `unchanged` or `corrected`."""
+    def keep(self, outcome: StoredOutcome) -> tuple[StoredOutcome, str]:
+        """Return the outcome as it is known from now on, and whether it was `recorded`, `unchanged` or `corrected`."""
         before = self._known.get(outcome.prediction_id)
+        if before is not None and outcome.actual_views is None:
+            # No counters were reported: those known, the tier they gave and the time they were read stay.
+            outcome = dataclasses.replace(before, actual_score=outcome.actual_score, origin=outcome.origin)
         if before is not None and _says(before) == _says(outcome):
-            return "unchanged"
+            return before, "unchanged"
         if outcome.prediction_id in self._new:
             self.flush()
         self._new[outcome.prediction_id] = self._known[outcome.prediction_id] = outcome
-        return "recorded" if before is None else "corrected"
+        return outcome, "recorded" if before is None else "corrected"
 
     def flush(self) -> None:
         """Write what was not written yet, all or nothing."""
@@ -192,21 +195,20 @@ def _outcomes(context: Context, number: int, claims: Sequence[_Claim]) -> list[S
 
 
 def _answer(said: _Reported, found: Sequence[StoredOutcome | GroundswellError], recorder: _Recorder) -> dict[str, Any]:
-    told = [
-        _refused(one)
-        if isinstance(one, GroundswellError)
-        else {
-            "predictionId": one.prediction_id,
-            "status": recorder.status(one),
-            "actualTier": one.actual_tier,
-            "actualScore": one.actual_score,
-            "maturedAt": as_json(one.matured_at),
-        }
-        for one in found
-    ]
+    told = [_refused(one) if isinstance(one, GroundswellError) else _told(*recorder.keep(one)) for one in found]
     if said.video is None:
         return told[0]
     return {"platform": said.video[0], "platformVideoId": said.video[1], "outcomes": told}
+
+
+def _told(outcome: StoredOutcome, status: str) -> dict[str, Any]:
+    return {
+        "predictionId": outcome.prediction_id,
+        "status": status,
+        "actualTier": outcome.actual_tier,
+        "actualScore": outcome.actual_score,
+        "maturedAt": as_json(outcome.matured_at),
+    }
 
 
 def _refused(error: GroundswellError) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,16 @@ def thresholds(content: dict[str, Any]) -> tuple[float, ...]:
     if len(found) != 4 or not all(np.isfinite(found)) or list(found) != sorted(found):
         raise ValueError("the five tiers must have finite, rising thresholds")
     return found
+
+
+def never_given(thresholds: Sequence[float]) -> tuple[int, ...]:
+    """Return the tiers that no video can be of, as the next one begins no higher: a WES on a threshold goes above it.
+
+    >>> never_given((0.1, 0.2, 0.3, 0.4)), never_given((0.0, 0.0, 0.3, 0.3))
+    ((), (1, 2, 4))
+    """
+    begins = (0.0, *thresholds)
+    return tuple(tier for tier, low, high in zip(TIERS, begins, thresholds, strict=False) if low >= high)
 
 
 def _summary(scores: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ REASONS: dict[str, str] = {
     "wrong_field_count": "The row has more or fewer fields than the header.",
     "missing_id": "The row has no id of its own; one inside a URL does not count.",
     "damaged_id": "The id lost digits, as in a spreadsheet: 4.46479E+18.",
+    "colon_in_platform": "A platform's name holds no colon, which ends it in a video's key: write a name like tiktok.",
     "not_a_number": "Text, a list or an object stands where a number belongs.",
     "not_finite": "NaN or infinity stands where a number belongs.",
     "not_whole": "A count has a fraction.",

@@ -19,7 +19,7 @@ from groundswell.store.database import Columns, Database
 from groundswell.store.moments import moments
 
 #: How we write times on SQLite; what is written otherwise came from somebody else and is read with care.
-_OUR_TIMES = "____-__-__ __:__:__.______"
+_OUR_TIMES = "0000-00-00 00:00:00.000000".replace("0", "[0-9]")
 _PAIR_SCHEMA: Columns = {
     "predicted": pl.Float64,
     "actual": pl.Float64,
@@ -273,7 +273,7 @@ def _statement(database: Database, source: _Source, since: datetime, until: date
         predicted, actual = sa.cast(predicted, sa.Double), sa.cast(actual, sa.Double)
     else:
         text = sa.func.coalesce(sa.type_coerce(created_at, sa.Text), "")
-        exact = text.like(_OUR_TIMES)
+        exact = text.bool_op("GLOB")(_OUR_TIMES)
     return (
         sa.select(
             predicted,

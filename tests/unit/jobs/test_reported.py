@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import uuid
 from pathlib import Path
@@ -147,6 +148,56 @@ def test_a_score_alone_is_an_outcome(judged: Context) -> None:
     assert pairs.frame.select("predicted", "actual").rows() == [(0.5, 0.62)]
 
 
+@pytest.mark.parametrize("origin", ["harvest", "reported"])
+def test_a_score_alone_leaves_what_else_was_known_of_the_outcome(judged: Context, origin: str) -> None:
+    asked = predicted(judged.database)
+    known = outcome(asked, actual_views=250, actual_tier=3, actual_score=55.0, actual_quantity=250.0, origin=origin)
+    outcomes.record(judged.database, [known], NOW)
+    for status in ("corrected", "unchanged"):
+        found = said(judged, {"predictionId": asked, "actualScore": 62})
+        assert (found["status"], found["actualTier"], found["actualScore"]) == (status, 3, 62.0)
+    (left,) = outcomes.stored(judged.database, [asked]).values()
+    assert left == dataclasses.replace(known, actual_score=62.0, origin="reported")
+    (entry,) = entries(judged.database, "outcome")
+    assert [entry[name]["actual_score"] for name in ("was", "is")] == [55.0, 62.0]
+    assert [entry[name]["actual_views"] for name in ("was", "is")] == [250, 250]
+    assert verified(judged.database).status == "verified"
+
+
+def test_views_alone_say_the_score_anew_too(judged: Context) -> None:
+    asked = predicted(judged.database)
+    for item, expected in (({"actualScore": 62}, (None, 62.0)), ({"actualViews": 250}, (3, 55.0))):
+        found = said(judged, {"predictionId": asked} | item)
+        assert (found["actualTier"], found["actualScore"]) == expected
+
+
+def test_views_and_then_a_score_may_come_in_one_batch(judged: Context) -> None:
+    asked, other = logged(judged.database, [{}, {"platform_video_id": None}])
+    views, score = ({"predictionId": asked} | item for item in ({"actualViews": 250}, {"actualScore": 62}))
+    answers = report(judged, views, {"predictionId": other, "actualScore": 30}, score, score)
+    told = [(answer["status"], answer["actualTier"], answer["actualScore"]) for answer in answers]
+    assert told == [("recorded", 3, 55), ("recorded", None, 30), ("corrected", 3, 62), ("unchanged", 3, 62)]
+    rows = stored_outcomes(judged.database)
+    assert [(rows[one]["actual_views"], rows[one]["actual_score"]) for one in (asked, other)] == [(250, 62), (None, 30)]
+
+
+def test_a_score_of_a_video_corrects_each_of_its_outcomes(judged: Context) -> None:
+    first, second = logged(judged.database, [{}, {"window": "1h", "predicted_at": AT + HOUR}])
+    said(judged, {"predictionId": first, "actualViews": 250})
+    (answer,) = report(judged, {"platformVideoId": "7", "actualScore": 62})
+    told = [(one["predictionId"], one["status"], one["actualTier"]) for one in answer["outcomes"]]
+    assert told == [(first, "corrected", 3), (second, "recorded", None)]
+
+
+def test_a_score_alone_after_a_deletion_begins_anew(judged: Context) -> None:
+    asked = predicted(judged.database)
+    said(judged, {"predictionId": asked, "actualViews": 250})
+    delete_outcome(judged, asked, NOW)
+    found = said(judged, {"predictionId": asked, "actualScore": 62})
+    assert (found["status"], found["actualTier"]) == ("recorded", None)
+    assert stored_outcomes(judged.database)[asked]["actual_views"] is None
+
+
 def test_a_score_that_is_given_is_taken_and_the_tier_is_that_of_the_views(judged: Context) -> None:
     found = said(judged, {"predictionId": predicted(judged.database), "actualScore": 1.5, "actualViews": "250"})
     assert (found["actualTier"], found["actualScore"]) == (3, 1.5)
@@ -203,6 +254,7 @@ def test_good_and_bad_reports_are_answered_in_order(judged: Context) -> None:
         (VIDEO | {"platformVideoId": " "}, "platformVideoId=' ': missing_id"),
         (VIDEO | {"platform": 7}, "no such prediction"),
         (VIDEO | {"platform": []}, "platform="),
+        (VIDEO | {"platform": "a:b"}, "platform='a:b': colon_in_platform"),
         (VIDEO | {"actualViews": None}, "neither"),
         (VIDEO | {"actualViews": "many"}, "actualViews='many': not_a_number"),
         (VIDEO | {"actualViews": -1}, "actualViews=-1: negative"),

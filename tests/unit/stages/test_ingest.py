@@ -43,6 +43,7 @@ def kept(**row: Any) -> dict[str, Any]:
         ({}, "platform_video_id", "missing_id"),
         ({"video_url": "https://example.invalid/video/7"}, "platform_video_id", "missing_id"),
         ({"platform_video_id": 4.46e18}, "platform_video_id", "damaged_id"),
+        ({"platform": "a:b"}, "platform", "colon_in_platform"),
         ({"views": -1}, "views", "negative"),
         ({"comments": "many"}, "comments", "not_a_number"),
         ({"shares": float("nan")}, "shares", "not_finite"),
@@ -65,6 +66,17 @@ def kept(**row: Any) -> dict[str, Any]:
 def test_a_wrong_row_names_the_field_and_the_reason(row: dict[str, Any], field: str, reason: str) -> None:
     given = {"platform_video_id": "2"} if reason != "missing_id" else {}
     assert refused({**given, **row})[:2] == (field, reason)
+
+
+def test_videos_never_share_a_key_that_holds_a_colon_of_either() -> None:
+    rows = ({"platform": "a", "platform_video_id": "b:c"}, {"platform": "a:b", "platform_video_id": "c"})
+    for kind in ("videos", "readings"):
+        moment = {"scraped_at": AS_OF}
+        cleaned = clean(chunk(*(row | moment for row in rows), kind=kind), "file", AS_OF)
+        assert cleaned.frame.select("platform", "platform_video_id").rows() == [("a", "b:c")]
+        assert [(one.line, one.field, one.value, one.reason) for one in cleaned.rejections] == [
+            (2, "platform", "a:b", "colon_in_platform")
+        ]
 
 
 def test_a_reading_needs_a_moment() -> None:

@@ -68,7 +68,10 @@ _REPORT: dict[str, Any] = {
 
 class OutcomesRequest(BaseModel):
     """Reports: each names a prediction by `predictionId`, or a video by `platform` and `platformVideoId`, and gives
-    `actualViews` (and `actualLikes`, `actualComments`, `actualShares` for a WES label) or `actualScore`."""
+    `actualViews` (and `actualLikes`, `actualComments`, `actualShares` for a WES label) or `actualScore`.
+
+    What is known of an outcome already: a report with `actualViews` replaces all of it; one with `actualScore` alone
+    corrects the score and leaves the rest."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_REPORT]})
 
