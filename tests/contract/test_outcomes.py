@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -238,6 +241,44 @@ def test_a_deleted_outcome_counts_again_once_it_is_reported_again(database: Data
     found = mature(database, prediction_id, 30.0, origin="reported")
     assert pairs(database) == ([(0.555, 0.3)], {})
     assert outcomes.stored(database, [prediction_id]) == {prediction_id: found}
+
+
+SCORE_ALONE = dict.fromkeys(("actual_views", "actual_tier", "actual_quantity")) | {"origin": "reported"}
+
+
+@pytest.mark.parametrize("origin", ["harvest", "reported"])
+def test_a_score_reported_alone_corrects_the_score_alone(database: Database, origin: str) -> None:
+    """Whatever the reporter knew of the outcome before: it is merged as it is stored."""
+    prediction_id = add_prediction(database)
+    known = outcome(prediction_id, origin=origin)
+    outcomes.record(database, [known], UNTIL)
+    outcomes.record(database, [outcome(prediction_id, actual_score=5.0, observed_at=UNTIL, **SCORE_ALONE)], UNTIL)
+    expected = dataclasses.replace(known, actual_score=5.0, origin="reported")
+    assert outcomes.stored(database, [prediction_id]) == {prediction_id: expected}
+    (entry,) = entries(database, "outcome")
+    assert (entry["is"]["actual_views"], entry["is"]["actual_score"]) == (known.actual_views, 5.0)
+
+
+def test_of_reports_at_the_same_moment_none_loses_the_views(database: Database) -> None:
+    ids = [add_prediction(database, platform_video_id=str(number)) for number in range(30)]
+    others = [Database(database.url.render_as_string(hide_password=False)) for _ in range(4)]
+
+    def report(number: int) -> None:
+        said = {"origin": "reported"} if number % 2 else SCORE_ALONE
+        shuffled = random.Random(number).sample(ids, len(ids))
+        for part in (shuffled[:10], shuffled[10:20], shuffled[20:]):
+            made = [outcome(one, actual_score=float(number), **said) for one in part]
+            outcomes.record(others[number % 4], made, UNTIL)
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(report, range(8)))
+    finally:
+        for other in others:
+            other.dispose()
+    found = outcomes.stored(database, ids)
+    assert [found[one].actual_views for one in ids] == [1_000] * len(ids)
+    assert verified(database).status == "verified"
 
 
 def test_an_outcome_is_stored_as_it_was_found(database: Database) -> None:

@@ -89,9 +89,7 @@ class _Recorder:
     def keep(self, outcome: StoredOutcome) -> tuple[StoredOutcome, str]:
         """Return the outcome as it is known from now on, and whether it was `recorded`, `unchanged` or `corrected`."""
         before = self._known.get(outcome.prediction_id)
-        if before is not None and outcome.actual_views is None:
-            # No counters were reported: those known, the tier they gave and the time they were read stay.
-            outcome = dataclasses.replace(before, actual_score=outcome.actual_score, origin=outcome.origin)
+        outcome = outcomes.known_after(before, outcome)
         if before is not None and _says(before) == _says(outcome):
             return before, "unchanged"
         if outcome.prediction_id in self._new:
@@ -115,6 +113,8 @@ def _read(item: Any, at: datetime) -> _Reported:
     score = _score(item)
     if counters["views"] is None and score is None:
         raise RequestError("There is neither actualViews nor actualScore.", _WHAT)
+    if counters["views"] is None and (alone := [field for field, name in FIELDS.items() if counters[name] is not None]):
+        raise RequestError(f"{alone[0]} says nothing without actualViews, read at the same time.", _WHAT)
     observed_at = _parsed(parsing.moment, item, "observedAt") or at
     if observed_at > at:
         raise RequestError("observedAt lies in the future.", "Give the time at which the counters were read.")
@@ -123,7 +123,7 @@ def _read(item: Any, at: datetime) -> _Reported:
     if item.get("platformVideoId") is None or item["platformVideoId"] == "":
         raise RequestError("The outcome names no prediction.", _WHICH)
     platform, video = (
-        _parsed(parser, item, field)
+        _parsed(parser, item, field, _WHICH)
         for parser, field in ((parsing.platform, "platform"), (parsing.video_id, "platformVideoId"))
     )
     return _Reported(None, (platform, video), counters, score, observed_at)
@@ -255,11 +255,11 @@ def _score(item: Mapping[str, Any]) -> float | None:
     return float(value)
 
 
-def _parsed(parser: Any, item: Mapping[str, Any], field: str) -> Any:
+def _parsed(parser: Any, item: Mapping[str, Any], field: str, hint: str = _WHAT) -> Any:
     try:
         return parser(item.get(field))
     except parsing.InvalidValueError as error:
-        raise RequestError(f"{field}={_shown(item.get(field))}: {REASONS.get(str(error), error)}", _WHAT) from None
+        raise RequestError(f"{field}={_shown(item.get(field))}: {REASONS.get(str(error), error)}", hint) from None
 
 
 def _shown(value: Any) -> str:

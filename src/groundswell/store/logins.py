@@ -13,7 +13,7 @@ from groundswell.store.database import Database
 #: So many attempts of an address may fail within that time; the next one has to wait.
 MOST_FAILURES, WITHIN = 10, timedelta(minutes=5)
 #: How long a login waits for whoever writes: a page is loading meanwhile.
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 0.5
 
 _attempts, _ended = tables.login_attempts, tables.ended_sessions
 _HAS_ENDED = "select 1 from {schema}ended_sessions where sha256 = {sha256}"
@@ -22,8 +22,8 @@ _HAS_ENDED = "select 1 from {schema}ended_sessions where sha256 = {sha256}"
 def begin(database: Database, address: str) -> float:
     """Return 0 and note an attempt of the address, or return how many seconds it has to wait, and note nothing.
 
-    Each counts as failed until `forget` says that it was right. Of attempts made at once in several processes one is
-    counted after the other. Raises DatabaseError, also where somebody else writes for more than two seconds.
+    Each counts as failed until it is taken back. Of attempts made at once in several processes one is counted after the
+    other. Raises DatabaseError, also where somebody else writes for more than half a second.
     """
     with database.begin(patience_seconds=_PATIENCE_SECONDS) as connection:
         _take_turns(database, connection)
@@ -39,11 +39,12 @@ def begin(database: Database, address: str) -> float:
         return 0.0
 
 
-def forget(database: Database, address: str) -> None:
-    """Forget the attempts of the address: the last one was right. Raises DatabaseError as `begin` does."""
+def take_back(database: Database, address: str) -> None:
+    """Forget the last attempt of the address: it was right. Raises DatabaseError as `begin` does."""
+    last = sa.select(_attempts.c.id).filter_by(address=address).order_by(_attempts.c.at.desc(), _attempts.c.id.desc())
     with database.begin(patience_seconds=_PATIENCE_SECONDS) as connection:
         _take_turns(database, connection)
-        connection.execute(sa.delete(_attempts).filter_by(address=address))
+        connection.execute(sa.delete(_attempts).where(_attempts.c.id == last.limit(1).scalar_subquery()))
 
 
 def end_session(database: Database, session: str, kept: timedelta) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -135,14 +135,14 @@ def insert_missing(database: Database, rows: Sequence[Mapping[str, Any]]) -> Non
 def record(database: Database, found: Sequence[StoredOutcome], at: datetime) -> int:
     """Return how many of the outcomes were new; the others replace what was stored, which the ledger keeps.
 
-    What was reported or deleted stays as it is unless it is reported again. Raises RequestError if there is no such
-    prediction.
+    What was reported or deleted stays as it is unless it is reported again. Of two that are recorded at once the later
+    one knows the earlier. Raises RequestError if there is no such prediction.
     """
     if not found:
         return 0
     ids = [outcome.prediction_id for outcome in found]
     with database.begin() as connection:
-        _require_predictions(connection, ids)
+        _lock_predictions(connection, ids)
         before = _stored(connection, ids)
         new = [outcome for outcome in found if outcome.prediction_id not in before]
         if new:
@@ -151,27 +151,35 @@ def record(database: Database, found: Sequence[StoredOutcome], at: datetime) -> 
         for outcome in found:
             old = before.get(outcome.prediction_id)
             if old is not None and (outcome.origin == REPORTED or not _by_hand(old)):
-                _correct(connection, old, dataclasses.asdict(outcome), at)
+                _correct(connection, old, dataclasses.asdict(known_after(_outcome(old), outcome)), at)
     return len(new)
 
 
 def stored(database: Database, prediction_ids: Sequence[str]) -> dict[str, StoredOutcome]:
     """Return what is stored of the predictions' outcomes, the deleted ones left out."""
-    names = [field.name for field in dataclasses.fields(StoredOutcome)]
     with database.read() as connection:
         found = _stored(connection, prediction_ids)
-    return {
-        key: StoredOutcome(**{name: row[name] for name in names})
-        for key, row in found.items()
-        if row["deleted_at"] is None
-    }
+    return {key: outcome for key, row in found.items() if (outcome := _outcome(row)) is not None}
+
+
+def known_after(before: StoredOutcome | None, said: StoredOutcome) -> StoredOutcome:
+    """Return what is known of an outcome once something was said of it: a report without views is one of the score.
+
+    What was known beside the score, the views, the tier they gave and the time they were read, then stays.
+    """
+    if before is None or said.origin != REPORTED or said.actual_views is not None:
+        return said
+    return dataclasses.replace(before, actual_score=said.actual_score, origin=said.origin)
 
 
 def delete(database: Database, prediction_id: str, at: datetime) -> bool:
     """Return whether the prediction had an outcome, which no audit counts from now on; the ledger keeps it."""
     with database.begin() as connection:
-        old = _stored(connection, [prediction_id]).get(prediction_id)
-        if old is None or old["deleted_at"] is not None:
+        if prediction_id not in _stored(connection, [prediction_id]):
+            return False
+        _lock_predictions(connection, [prediction_id])
+        old = _stored(connection, [prediction_id])[prediction_id]  # as whoever had it last has left it
+        if old["deleted_at"] is not None:
             return False
         connection.execute(
             sa.update(_matured).filter_by(prediction_id=prediction_id).values(deleted_at=at, updated_at=at)
@@ -191,6 +199,12 @@ def _stored(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str
         part = sa.select(_matured).where(_matured.c.prediction_id.in_(ids[start : start + _AT_ONCE]))
         rows |= {str(row["prediction_id"]): dict(row) for row in connection.execute(part).mappings()}
     return rows
+
+
+def _outcome(row: Mapping[str, Any]) -> StoredOutcome | None:
+    """Return what a row says; None where it was deleted."""
+    names = [field.name for field in dataclasses.fields(StoredOutcome)]
+    return StoredOutcome(**{name: row[name] for name in names}) if row["deleted_at"] is None else None
 
 
 def _correct(connection: sa.Connection, old: dict[str, Any], new: dict[str, Any], at: datetime) -> None:
@@ -213,14 +227,18 @@ def _said(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_json(row[name]) for name in _CORRECTED}
 
 
-def _require_predictions(connection: sa.Connection, ids: Sequence[str]) -> None:
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
+def _lock_predictions(connection: sa.Connection, ids: Iterable[str]) -> None:
+    """Let nobody else record outcomes of the predictions meanwhile; raises RequestError where one is not there."""
+    # In one order, so that of two who want the same ones neither waits for the other for ever.
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), _AT_ONCE):
+        part = ordered[start : start + _AT_ONCE]
         try:
             wanted = {str(uuid.UUID(found)) for found in part}
         except ValueError:
             raise RequestError(f"There are ids among {part[:3]} that no prediction has.") from None
-        known = set(connection.execute(sa.select(_predictions.c.id).where(_predictions.c.id.in_(wanted))).scalars())
+        rows = sa.select(_predictions.c.id).where(_predictions.c.id.in_(wanted)).order_by(_predictions.c.id)
+        known = set(connection.execute(rows.with_for_update(key_share=True)).scalars())
         if missing := wanted - known:
             raise RequestError(f"There is no prediction {min(missing)}.")
 

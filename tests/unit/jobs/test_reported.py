@@ -237,6 +237,10 @@ def test_good_and_bad_reports_are_answered_in_order(judged: Context) -> None:
     ("item", "error"),
     [
         ({}, "neither actualViews nor actualScore"),
+        (
+            VIDEO | {"actualViews": None, "actualScore": 5, "actualLikes": 9},
+            "actualLikes says nothing without actualViews",
+        ),
         ({"actualViews": 1}, "names no prediction"),
         ({"actualViews": 1, "platform": "tiktok"}, "names no prediction"),
         ({"actualViews": 1, "platformVideoId": ""}, "names no prediction"),

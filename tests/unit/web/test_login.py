@@ -12,7 +12,7 @@ from itsdangerous import TimestampSigner
 
 from groundswell.store.database import Database
 from groundswell.store.logins import MOST_FAILURES, WITHIN
-from groundswell.web.guard.attempts import MOST_ADDRESSES, SeenHere
+from groundswell.web.guard.attempts import MOST_ADDRESSES, Attempts, SeenHere
 from tests.asking import HERE, KEYS, OPERATOR, OWN, READER, SESSION, Browser, app_of, bearer
 from tests.contract.clock import Clock
 
@@ -134,9 +134,15 @@ def test_without_keys_no_login_is_needed(visitor: Browser) -> None:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the database, and that of the process."""
     clock = Clock()
     monkeypatch.setattr(Database, "now", lambda _database, _connection: clock.now)
+
+    def seconds() -> float:
+        return clock.now.timestamp()
+
+    app.state.attempts = Attempts(app.state.groundswell, seconds)
     return clock
 
 

@@ -6,19 +6,22 @@ import math
 from typing import Annotated
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from groundswell.access import Role, key_of
+from groundswell.errors import DatabaseError
 from groundswell.store import logins
 from groundswell.web.guard import sessions
 from groundswell.web.guard.attempts import Attempts
 from groundswell.web.guard.forms import check_csrf
 from groundswell.web.guard.origins import from_own_page
-from groundswell.web.guard.refusals import ForeignRequestError
+from groundswell.web.guard.refusals import ForeignRequestError, StillLoggedInError
 from groundswell.web.rendering import render
 from groundswell.web.state import Here, State
 
+log = structlog.stdlib.get_logger("web")
 router = APIRouter(include_in_schema=False)
 
 
@@ -61,15 +64,23 @@ def log_in(
 def log_out(request: Request, state: Here, csrf: Annotated[str, Form(max_length=500)] = "") -> Response:
     """End the session in every process, and lead to the login.
 
-    While the database is away that cannot be done: the answer says so, and the browser keeps the session.
+    While the database takes nothing that cannot be done: the answer says so, and the browser keeps the session.
     """
     redirect = RedirectResponse("/login", 303)
     session = sessions.session_of(request)
     if session is not None:
         check_csrf(request, csrf)
-        logins.end_session(state.context().database, session.id, sessions.KEPT)
+        _end_everywhere(state, session)
         sessions.end(redirect, secure=sessions.is_secure(request, state.settings))
     return redirect
+
+
+def _end_everywhere(state: State, session: sessions.Session) -> None:
+    try:
+        logins.end_session(state.context().database, session.id, sessions.KEPT)
+    except DatabaseError as error:
+        log.error(f"A log-out could not be stored: {error}")
+        raise StillLoggedInError from error
 
 
 def attempts_of(request: Request) -> Attempts:

@@ -26,6 +26,16 @@ class ForeignRequestError(GroundswellError):
     http_status = 403
 
 
+class StillLoggedInError(GroundswellError):
+    """A log-out could not be stored, so the session goes on."""
+
+    hint = "Log out again in a moment; what keeps the database from it stands in the server's log."
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("You are still logged in: the database did not take the log-out.")
+
+
 class MisdirectedError(GroundswellError):
     """The request was meant for another host, as one is whose name was made to point here."""
 
