@@ -19,6 +19,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from groundswell.jobs.context import open_context
+from groundswell.overview import tallied
 from groundswell.settings import Settings
 from groundswell.web.app import create_app
 from tests.browser.lived import live, settings_of
@@ -33,6 +34,12 @@ _ARGUMENTS = (
 )
 _PATIENCE = 60.0
 _ABORTED = "ERR_ABORTED"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts are waited for, so that no test hangs on how fast they are."""
+    monkeypatch.setattr(tallied.Tallies.of, "__defaults__", (10.0,))
 
 
 @contextmanager

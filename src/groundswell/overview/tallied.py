@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger("web")
 #: A count is made anew when it is older than this, and than so many times what it took.
 FRESH_SECONDS, _REST = 60.0, 20.0
 #: So long a page waits for a first count before it says that there is none yet.
-PATIENCE = 0.3
+PATIENCE = 0.2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
