@@ -304,5 +304,5 @@ def _statement(database: Database, source: _Source, since: datetime, until: date
         )
         .select_from(source.rows)
         .where(deleted_at.is_(None), predicted.is_not(None), actual.is_not(None))
-        .where(sa.or_(~exact, created_at.between(since, until)))
+        .where(sa.or_(created_at.between(since, until), ~exact))
     )
